@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/config.hpp"
+
+namespace wskeep::config {
+
+/// One thing wrong with a file. `line` and `column` count from 1; 0 where there is no place to name.
+struct Problem {
+  std::string file;
+  std::size_t line = 0;
+  std::size_t column = 0;
+  std::string key;      ///< with its parents: `connections.trades.timeouts.connect`; may be empty
+  std::string message;  ///< what is wrong, and what is allowed
+
+  /// `FILE:LINE:COLUMN: KEY: MESSAGE`
+  [[nodiscard]] std::string text() const;
+};
+
+/// All that is wrong with a file; `what()` has one problem a line.
+class LoadError : public std::runtime_error {
+ public:
+  explicit LoadError(std::vector<Problem> problems);
+  [[nodiscard]] const std::vector<Problem>& problems() const noexcept { return problems_; }
+
+ private:
+  std::vector<Problem> problems_;
+};
+
+/// Reads and checks a whole file. Throws LoadError with every problem it has, in the order of the file.
+[[nodiscard]] Config load_file(const std::filesystem::path& file);
+
+/// The same for text that is in memory; `file` is the name that problems carry.
+[[nodiscard]] Config load_text(std::string_view yaml, const std::string& file);
+
+}  // namespace wskeep::config

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "config/config.hpp"
+#include "daemon/error.hpp"
+#include "daemon/net/transport.hpp"
+
+namespace wskeep::daemon {
+
+using Clock = std::chrono::steady_clock;
+using TimePoint = Clock::time_point;
+using WallTime = std::chrono::system_clock::time_point;
+using Endpoint = boost::asio::ip::tcp::endpoint;
+
+/// What one dial went through, filled in while it goes, so that it is right also when it is cut off.
+struct DialProgress {
+  enum class Stage : std::uint8_t { tcp, tls, done };
+  Stage stage = Stage::tcp;
+  TimePoint started;
+  TimePoint connected;  ///< TCP was there; only from `tls` on
+  TimePoint secured;    ///< TLS was there; only at `done`
+};
+
+using ResolveResult = std::variant<std::vector<Endpoint>, Failure>;
+using DialResult = std::variant<std::unique_ptr<net::Transport>, Failure>;
+
+/// The one seam to all that our code does not decide: time, chance, names, the network. Real in the daemon,
+/// scripted in tests. One per shard; used on that shard's thread only.
+///
+/// The awaitables end promptly when the awaiting coroutine is cancelled (terminal cancellation).
+class Environment {
+ public:
+  virtual ~Environment() = default;
+
+  [[nodiscard]] virtual boost::asio::any_io_executor executor() = 0;
+  [[nodiscard]] virtual TimePoint now() const = 0;
+  [[nodiscard]] virtual WallTime wall_now() const = 0;
+
+  /// A number for policies (jitter, order): 64 uniform bits. Not for secrets.
+  [[nodiscard]] virtual std::uint64_t random() = 0;
+
+  /// Four unpredictable bytes at a time for masking keys and handshake keys (RFC 6455, 10.3).
+  [[nodiscard]] virtual std::uint32_t unpredictable() = 0;
+
+  /// A flag that coroutines wait on, with a clock.
+  class Alarm {
+   public:
+    virtual ~Alarm() = default;
+    /// Ends at `deadline` (TimePoint::max(): never), or when `wake` is called, or was called since the last wait ended.
+    [[nodiscard]] virtual boost::asio::awaitable<void> wait_until(TimePoint deadline) = 0;
+    virtual void wake() = 0;
+  };
+  [[nodiscard]] virtual std::unique_ptr<Alarm> make_alarm() = 0;
+
+  /// Addresses of a name in no promised order. Address literals (with zone id) do not ask anybody.
+  [[nodiscard]] virtual boost::asio::awaitable<ResolveResult> resolve(std::string host, std::uint16_t port,
+                                                                      config::Family family,
+                                                                      std::chrono::milliseconds timeout) = 0;
+
+  /// TCP and, where `secure`, TLS with `tls` and `host` for SNI and the host check. `progress` outlives the call.
+  struct DialTarget {
+    Endpoint endpoint;
+    bool secure = false;
+    std::string host;
+    const config::Tls* tls = nullptr;
+  };
+  [[nodiscard]] virtual boost::asio::awaitable<DialResult> dial(DialTarget target, DialProgress& progress) = 0;
+};
+
+}  // namespace wskeep::daemon
