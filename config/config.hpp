@@ -30,7 +30,7 @@ enum class Family : std::uint8_t { any, ipv4, ipv6 };
 
 /// RFC 8305, section 5.
 struct Fallback {
-  Milliseconds delay{250};  ///< until the next address is started beside one that hangs
+  Milliseconds delay{250};      ///< until the next address is started beside one that hangs
   std::uint32_t addresses = 5;  ///< how many of a name's addresses a cycle tries
   Family family = Family::any;
 };
@@ -58,7 +58,8 @@ struct Tls {
   friend bool operator==(const Tls&, const Tls&) = default;
 };
 
-/// What a plain subscriber that was lapped gets: the end of its connection, or the messages that are left.
+/// What a plain subscriber that was lapped gets: the end of its connection, or the messages that
+/// are left.
 enum class Gap : std::uint8_t { close, skip };
 
 /// Everything that can stand under `defaults` as well as in a connection.
@@ -70,7 +71,7 @@ struct ConnectionSettings {
   Tls tls;
   std::vector<std::pair<std::string, Text>> headers;  ///< in the order of the file
   std::vector<std::string> subprotocols;
-  bool compression = false;             ///< offer permessage-deflate (RFC 7692)
+  bool compression = false;               ///< offer permessage-deflate (RFC 7692)
   std::uint64_t history = 1U << 20U;      ///< bytes of the ring
   std::uint64_t max_message = 1U << 20U;  ///< bytes of one message's payload, after inflating
   std::uint64_t send_buffer = 1U << 20U;  ///< bytes waiting for upstream before publishers wait
@@ -85,11 +86,12 @@ struct Connection {
 };
 
 struct IpcLimits {
-  std::uint32_t clients = 4096;            ///< local sockets at once
+  std::uint32_t clients = 4096;             ///< local sockets at once
   std::uint64_t request_head = 16U << 10U;  ///< bytes of a request line and its headers
-  std::uint64_t subscriber_buffer = 256U << 10U;  ///< bytes of encoded messages a reader may leave unread
-  Milliseconds request{10'000};            ///< from the first byte of a request to its last
-  Milliseconds idle{60'000};               ///< a kept-alive HTTP client that asks nothing
+  std::uint64_t subscriber_buffer =
+      256U << 10U;               ///< bytes of encoded messages a reader may leave unread
+  Milliseconds request{10'000};  ///< from the first byte of a request to its last
+  Milliseconds idle{60'000};     ///< a kept-alive HTTP client that asks nothing
 };
 
 struct Ipc {
@@ -115,8 +117,8 @@ struct Config {
   Ipc ipc;
   Metrics metrics;
   Log log;
-  std::uint32_t threads = 1;        ///< shards, 1 to 64
-  Milliseconds shutdown{5'000};     ///< from SIGTERM to the end of the process
+  std::uint32_t threads = 1;            ///< shards, 1 to 64
+  Milliseconds shutdown{5'000};         ///< from SIGTERM to the end of the process
   std::vector<Connection> connections;  ///< in the order of the file
 };
 

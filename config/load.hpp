@@ -11,7 +11,8 @@
 
 namespace wskeep::config {
 
-/// One thing wrong with a file. `line` and `column` count from 1; 0 where there is no place to name.
+/// One thing wrong with a file. `line` and `column` count from 1; 0 where there is no place to
+/// name.
 struct Problem {
   std::string file;
   std::size_t line = 0;
@@ -33,7 +34,8 @@ class LoadError : public std::runtime_error {
   std::vector<Problem> problems_;
 };
 
-/// Reads and checks a whole file. Throws LoadError with every problem it has, in the order of the file.
+/// Reads and checks a whole file. Throws LoadError with every problem it has, in the order of the
+/// file.
 [[nodiscard]] Config load_file(const std::filesystem::path& file);
 
 /// The same for text that is in memory; `file` is the name that problems carry.

@@ -10,10 +10,10 @@ namespace wskeep::config {
 /// A `ws://` or `wss://` URL (RFC 6455, section 3), taken apart.
 struct Url {
   bool secure = false;
-  std::string host;       ///< a name or an address; an IPv6 literal without its brackets
+  std::string host;        ///< a name or an address; an IPv6 literal without its brackets
   std::uint16_t port = 0;  ///< 80 or 443 where the URL names none
-  std::string target;     ///< path and query, at least "/"
-  std::string user_info;  ///< "user:password" as it stands, percent-decoded; empty: none
+  std::string target;      ///< path and query, at least "/"
+  std::string user_info;   ///< "user:password" as it stands, percent-decoded; empty: none
 
   /// The value of the Host header: brackets round IPv6, no port where it is the scheme's own.
   [[nodiscard]] std::string authority() const;

@@ -21,7 +21,8 @@ using TimePoint = Clock::time_point;
 using WallTime = std::chrono::system_clock::time_point;
 using Endpoint = boost::asio::ip::tcp::endpoint;
 
-/// What one dial went through, filled in while it goes, so that it is right also when it is cut off.
+/// What one dial went through, filled in while it goes, so that it is right also when it is cut
+/// off.
 struct DialProgress {
   enum class Stage : std::uint8_t { tcp, tls, done };
   Stage stage = Stage::tcp;
@@ -30,13 +31,24 @@ struct DialProgress {
   TimePoint secured;    ///< TLS was there; only at `done`
 };
 
+/// Stands between TCP and what comes behind it, so that of several addresses only one goes on.
+class DialGate {
+ public:
+  /// Called once when TCP is there; the dial goes on when it ends. Ends promptly when cancelled.
+  [[nodiscard]] virtual boost::asio::awaitable<void> pass() = 0;
+
+ protected:
+  ~DialGate() = default;
+};
+
 using ResolveResult = std::variant<std::vector<Endpoint>, Failure>;
 using DialResult = std::variant<std::unique_ptr<net::Transport>, Failure>;
 
-/// The one seam to all that our code does not decide: time, chance, names, the network. Real in the daemon,
-/// scripted in tests. One per shard; used on that shard's thread only.
+/// The one seam to all that our code does not decide: time, chance, names, the network. Real in the
+/// daemon, scripted in tests. One per shard; used on that shard's thread only.
 ///
-/// The awaitables end promptly when the awaiting coroutine is cancelled (terminal cancellation).
+/// The awaitables end promptly when the awaiting coroutine is cancelled (terminal cancellation):
+/// with Error::stopped where they have a result; never with an exception of their own.
 class Environment {
  public:
   virtual ~Environment() = default;
@@ -55,25 +67,29 @@ class Environment {
   class Alarm {
    public:
     virtual ~Alarm() = default;
-    /// Ends at `deadline` (TimePoint::max(): never), or when `wake` is called, or was called since the last wait ended.
+    /// Ends at `deadline` (TimePoint::max(): never), or when `wake` is called, or was called since
+    /// the last wait ended.
     [[nodiscard]] virtual boost::asio::awaitable<void> wait_until(TimePoint deadline) = 0;
     virtual void wake() = 0;
   };
   [[nodiscard]] virtual std::unique_ptr<Alarm> make_alarm() = 0;
 
   /// Addresses of a name in no promised order. Address literals (with zone id) do not ask anybody.
-  [[nodiscard]] virtual boost::asio::awaitable<ResolveResult> resolve(std::string host, std::uint16_t port,
-                                                                      config::Family family,
-                                                                      std::chrono::milliseconds timeout) = 0;
+  [[nodiscard]] virtual boost::asio::awaitable<ResolveResult> resolve(
+      std::string host, std::uint16_t port, config::Family family,
+      std::chrono::milliseconds timeout) = 0;
 
-  /// TCP and, where `secure`, TLS with `tls` and `host` for SNI and the host check. `progress` outlives the call.
+  /// TCP and, where `secure`, TLS with `tls` and `host` for SNI and the host check. `progress`
+  /// outlives the call.
   struct DialTarget {
     Endpoint endpoint;
     bool secure = false;
     std::string host;
     const config::Tls* tls = nullptr;
+    DialGate* gate = nullptr;  ///< nullptr: nothing to wait for
   };
-  [[nodiscard]] virtual boost::asio::awaitable<DialResult> dial(DialTarget target, DialProgress& progress) = 0;
+  [[nodiscard]] virtual boost::asio::awaitable<DialResult> dial(DialTarget target,
+                                                                DialProgress& progress) = 0;
 };
 
 }  // namespace wskeep::daemon

@@ -1,50 +1,53 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace wskeep::daemon {
 
-/// Why an attempt or a session ended. The names (`error_name`) are stable: they stand in logs, metrics,
-/// events and the CLI.
+/// Why an attempt or a session ended. The names (`error_name`) are stable: they stand in logs,
+/// metrics, events and the CLI.
 enum class Error : std::uint8_t {
   none,
-  stopped,              ///< we were told to stop
-  configuration,        ///< a variable or file that the configuration names cannot be read now
-  resolve_failed,       ///< the name does not exist, or the name server says that it failed
-  resolve_timeout,      ///< no name server answered in time
-  connect_timeout,      ///< the whole cycle took too long
-  address_timeout,      ///< one address took too long (TCP, TLS or upgrade)
-  connection_refused,   ///< nothing listens there
-  host_unreachable,     ///< no route, network down
-  connection_reset,     ///< the peer or something between reset the connection
-  connection_closed,    ///< TCP ended without a Close frame
-  tls_truncated,        ///< TLS ended without close_notify inside a message
-  tls_protocol,         ///< version, cipher, or not TLS at all
+  stopped,             ///< we were told to stop
+  configuration,       ///< a variable or file that the configuration names cannot be read now
+  resolve_failed,      ///< the name does not exist, or the name server says that it failed
+  resolve_timeout,     ///< no name server answered in time
+  connect_timeout,     ///< the whole cycle took too long
+  address_timeout,     ///< one address took too long (TCP, TLS or upgrade)
+  connection_refused,  ///< nothing listens there
+  host_unreachable,    ///< no route, network down
+  connection_reset,    ///< the peer or something between reset the connection
+  connection_closed,   ///< TCP ended without a Close frame
+  tls_truncated,       ///< TLS ended without close_notify inside a message
+  tls_protocol,        ///< version, cipher, or not TLS at all
   certificate_expired,
   certificate_not_yet_valid,
   certificate_name_mismatch,
   certificate_untrusted,
   certificate_revoked,
-  certificate_invalid,   ///< any other fault of the certificate
+  certificate_invalid,  ///< any other fault of the certificate
   client_certificate_required,
-  http_invalid,         ///< the answer is not HTTP, or too large
-  http_status,          ///< an answer other than 101
-  http_unauthorized,    ///< 401 or 403
-  http_too_many_requests,   ///< 429
-  http_unavailable,     ///< 503
-  upgrade_invalid,      ///< 101, but not a correct WebSocket upgrade
-  protocol_error,       ///< the peer broke RFC 6455 (1002)
-  invalid_payload,      ///< text that is not UTF-8, data that does not inflate (1007)
-  message_too_big,      ///< over max_message (1009)
-  receive_timeout,      ///< nothing at all came for `timeouts.receive`
-  send_timeout,         ///< nothing at all was accepted for `timeouts.send`
-  message_timeout,      ///< a message begun was not ended within `timeouts.message`
-  closed_by_peer,       ///< a Close frame came
-  out_of_resources,     ///< no descriptors or no memory
+  http_invalid,            ///< the answer is not HTTP, or too large
+  http_status,             ///< an answer other than 101
+  http_unauthorized,       ///< 401 or 403
+  http_too_many_requests,  ///< 429
+  http_unavailable,        ///< 503
+  upgrade_invalid,         ///< 101, but not a correct WebSocket upgrade
+  protocol_error,          ///< the peer broke RFC 6455 (1002)
+  invalid_payload,         ///< text that is not UTF-8, data that does not inflate (1007)
+  message_too_big,         ///< over max_message (1009)
+  receive_timeout,         ///< nothing at all came for `timeouts.receive`
+  send_timeout,            ///< nothing at all was accepted for `timeouts.send`
+  message_timeout,         ///< a message begun was not ended within `timeouts.message`
+  closed_by_peer,          ///< a Close frame came
+  out_of_resources,        ///< no descriptors or no memory
   internal,
 };
+
+inline constexpr std::size_t error_count = static_cast<std::size_t>(Error::internal) + 1;
 
 /// `snake_case`, as in the enumeration.
 [[nodiscard]] std::string_view error_name(Error error) noexcept;

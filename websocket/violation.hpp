@@ -22,7 +22,8 @@ enum class CloseCode : std::uint16_t {
   bad_gateway = 1014,
 };
 
-/// What a peer did wrong, as the Close frame that answers it. `reason` is a literal of at most 123 bytes.
+/// What a peer did wrong, as the Close frame that answers it. `reason` is a literal of at most 123
+/// bytes.
 struct Violation {
   CloseCode code = CloseCode::protocol_error;
   const char* reason = "";

@@ -17,14 +17,14 @@ struct Certificate {
   std::vector<std::string> names;  ///< DNS:..., IP:...
   std::string not_before;          ///< RFC 3339, UTC
   std::string not_after;
-  std::string sha256;              ///< of the DER, lower-case hexadecimal
+  std::string sha256;  ///< of the DER, lower-case hexadecimal
 };
 
 /// What is known of an open transport. Strings are empty where there is nothing to say.
 struct TransportInformation {
-  std::string local_address;   ///< ADDRESS:PORT
+  std::string local_address;  ///< ADDRESS:PORT
   std::string remote_address;
-  std::string tls_version;     ///< "TLSv1.3"
+  std::string tls_version;  ///< "TLSv1.3"
   std::string cipher;
   bool resumed = false;
   std::vector<Certificate> certificates;  ///< the server's own first
@@ -34,7 +34,8 @@ struct IoResult {
   enum class Status : std::uint8_t {
     done,         ///< `bytes` > 0 were read or written
     would_block,  ///< nothing now: call want_read or want_write
-    end,          ///< orderly end of the stream (TLS close_notify, or a bare FIN: `failure` is tls_truncated)
+    end,          ///< orderly end of the stream (TLS close_notify, or a bare FIN: `failure` is
+                  ///< tls_truncated)
     failed,       ///< see `failure`
   };
   Status status = Status::would_block;
@@ -42,8 +43,8 @@ struct IoResult {
   daemon::Error error = daemon::Error::none;
 };
 
-/// Told when a transport can go on. Each call answers one want_*; calls come from the transport's executor,
-/// never from within want_*, read or write.
+/// Told when a transport can go on. Each call answers one want_*; calls come from the transport's
+/// executor, never from within want_*, read or write.
 class TransportObserver {
  public:
   virtual void on_readable() = 0;
@@ -63,8 +64,8 @@ class Transport {
 
   [[nodiscard]] virtual IoResult read(std::span<std::byte> buffer) noexcept = 0;
 
-  /// Takes as much as it can. After would_block or a partial write, the next call must begin with the same bytes
-  /// (they may lie elsewhere in memory).
+  /// Takes as much as it can. After would_block or a partial write, the next call must begin with
+  /// the same bytes (they may lie elsewhere in memory).
   [[nodiscard]] virtual IoResult write(std::span<const std::byte> data) noexcept = 0;
 
   /// Asks for one on_readable; also when bytes lie decrypted already. Asking twice is asking once.

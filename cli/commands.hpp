@@ -1,0 +1,24 @@
+#pragma once
+
+#include "cli/console.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/options.hpp"
+
+/// One function for each command. They throw CommandError, ipc::ClientError and OutputClosed, which
+/// `run` turns into an exit code.
+namespace wskeep::cli {
+
+[[nodiscard]] ExitCode run_list(const Options& options, const ListCommand& command,
+                                const Console& console);
+[[nodiscard]] ExitCode run_show(const Options& options, const ShowCommand& command,
+                                const Console& console);
+[[nodiscard]] ExitCode run_tail(const Options& options, const TailCommand& command,
+                                const Console& console);
+[[nodiscard]] ExitCode run_send(const Options& options, const SendCommand& command,
+                                const Console& console);
+[[nodiscard]] ExitCode run_check(const Options& options, const CheckCommand& command,
+                                 const Console& console);
+[[nodiscard]] ExitCode run_status(const Options& options, const StatusCommand& command,
+                                  const Console& console);
+
+}  // namespace wskeep::cli

@@ -1,0 +1,74 @@
+# bash completion for wskeep
+
+# The connections of the daemon that the command line so far speaks of.
+_wskeep_names() {
+  local at socket=()
+  for ((at = 1; at < COMP_CWORD; ++at)); do
+    # bash splits --socket=PATH at the sign.
+    if [[ ${COMP_WORDS[at]} == --socket ]]; then
+      if [[ ${COMP_WORDS[at + 1]} == = ]]; then
+        socket=(--socket "${COMP_WORDS[at + 2]}")
+      else
+        socket=(--socket "${COMP_WORDS[at + 1]}")
+      fi
+    fi
+  done
+  wskeep "${socket[@]}" --timeout 1s list --names 2>/dev/null
+}
+
+_wskeep() {
+  local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+  local globals="--socket --timeout --json --color --help --version"
+  local at command="" positions=0 options="" skip=0
+  COMPREPLY=()
+
+  if [[ $word == = ]]; then
+    word=""
+  elif [[ $previous == = ]]; then
+    previous=${COMP_WORDS[COMP_CWORD - 2]}
+  fi
+
+  case $previous in
+    --socket) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
+    --color) mapfile -t COMPREPLY < <(compgen -W "auto always never" -- "$word"); return ;;
+    --from) mapfile -t COMPREPLY < <(compgen -W "oldest newest" -- "$word"); return ;;
+    --timeout | --after | --limit) return ;;
+  esac
+
+  for ((at = 1; at < COMP_CWORD; ++at)); do
+    if ((skip)); then
+      [[ ${COMP_WORDS[at]} == = ]] || skip=0
+      continue
+    fi
+    case ${COMP_WORDS[at]} in
+      --socket | --timeout | --color | --from | --after | --limit) skip=1 ;;
+      -*) ;;
+      *)
+        if [[ -z $command ]]; then
+          command=${COMP_WORDS[at]}
+        else
+          ((++positions))
+        fi
+        ;;
+    esac
+  done
+
+  case $command in
+    list) options="--once --names" ;;
+    tail) options="--from --after --events --limit --timestamps --reconnect" ;;
+    send) options="--binary --whole" ;;
+  esac
+
+  if [[ $word == -* ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "$options $globals" -- "$word")
+  elif [[ -z $command ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "list show tail send check status" -- "$word")
+  elif ((positions == 0)); then
+    case $command in
+      show | tail | send) mapfile -t COMPREPLY < <(compgen -W "$(_wskeep_names)" -- "$word") ;;
+      check) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    esac
+  fi
+}
+
+complete -F _wskeep wskeep

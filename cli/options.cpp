@@ -1,0 +1,235 @@
+#include "cli/options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <utility>
+
+#include "cli/format.hpp"
+
+namespace wskeep::cli {
+
+namespace {
+
+constexpr const char* footer = R"(
+Examples:
+  wskeep list                              watch all connections (q ends)
+  wskeep show trades                       everything known of one
+  wskeep tail trades | jq .price           each message on a line
+  wskeep tail trades --from oldest --limit 10 --timestamps
+  wskeep send trades '{"op":"ping"}'       one message
+  wskeep send trades < orders.ndjson       one message a line
+  wskeep check /etc/wskeep/wskeep.yaml     before a reload
+
+Exit codes:
+  0 all went well
+  1 the operation failed, such as a message that was rejected
+  2 wrong arguments
+  3 no daemon at the socket
+  4 no such connection
+  5 the configuration has problems
+  6 upstream is not connected, or the daemon went away too early
+  130 interrupted by Ctrl-C
+)";
+
+std::string check_duration(const std::string& text) {
+  if (parse_duration(text)) return {};
+  return "'" + text + "' is no duration; write it as 500ms, 10s or 2min";
+}
+
+std::string check_cursor(const std::string& text) {
+  const auto colon = text.find(':');
+  const bool valid =
+      colon != std::string::npos && colon > 0 && colon + 1 < text.size() &&
+      std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(colon),
+                  [](unsigned char character) { return std::isxdigit(character) != 0; }) &&
+      text.find_first_not_of("0123456789", colon + 1) == std::string::npos;
+  if (valid) return {};
+  return "'" + text + "' is no cursor; it looks like 5f2c9a6e01b3d478:1200345 (EPOCH:SEQUENCE)";
+}
+
+void add_connection(CLI::App& command, std::string& name) {
+  command.add_option("NAME", name, "The connection, as `wskeep list` names it")
+      ->required()
+      ->type_name("");
+}
+
+class Parser {
+ public:
+  Parser();
+  std::variant<Options, Leave> parse(std::vector<std::string> arguments);
+
+ private:
+  void add_globals();
+  void add_list();
+  void add_tail();
+  void add_send();
+  void add_rest();
+  CLI::App* add(const std::string& name, const std::string& description);
+  [[nodiscard]] Leave leave(const CLI::ParseError& error);
+  [[nodiscard]] Command command() const;
+
+  CLI::App app_{"Looks at the WebSocket connections that wskeepd keeps, and talks through them."};
+  Options options_;
+  std::string timeout_ = "10s";
+  ListCommand list_;
+  ShowCommand show_;
+  TailCommand tail_;
+  SendCommand send_;
+  std::string text_;
+  CLI::Option* text_option_ = nullptr;
+  CheckCommand check_;
+};
+
+Parser::Parser() {
+  app_.name("wskeep");
+  app_.footer(footer);
+  app_.require_subcommand(1);
+  app_.set_version_flag("--version", std::string("wskeep ") + WSKEEP_VERSION,
+                        "Print the version and leave");
+  app_.set_help_flag("-h,--help", "Print this help and leave");
+  add_globals();
+  add_list();
+  CLI::App* show = add("show", "Everything known of one connection");
+  add_connection(*show, show_.name);
+  add_tail();
+  add_send();
+  add_rest();
+}
+
+CLI::App* Parser::add(const std::string& name, const std::string& description) {
+  CLI::App* command = app_.add_subcommand(name, description);
+  command->footer("`wskeep --help` has the options of all commands, examples and exit codes.");
+  // So that `wskeep list --json` does what `wskeep --json list` does.
+  command->fallthrough();
+  return command;
+}
+
+void Parser::add_globals() {
+  options_.socket = "/run/wskeep/wskeep.sock";
+  app_.add_option("--socket", options_.socket, "The daemon's socket")
+      ->envname("WSKEEP_SOCKET")
+      ->type_name("PATH")
+      ->capture_default_str();
+  app_.add_option("--timeout", timeout_, "How long to wait for an answer of the daemon")
+      ->type_name("DURATION")
+      ->check(CLI::Validator(check_duration, ""))
+      ->capture_default_str();
+  app_.add_flag("--json", options_.json, "Print JSON");
+  app_.add_option_function<std::string>(
+          "--color",
+          [this](const std::string& choice) {
+            options_.color = choice == "always"  ? ColorChoice::always
+                             : choice == "never" ? ColorChoice::never
+                                                 : ColorChoice::automatic;
+          },
+          "auto (default), always or never; auto respects NO_COLOR")
+      ->type_name("WHEN")
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            const bool known = text == "auto" || text == "always" || text == "never";
+            return known ? std::string() : "'" + text + "' is none of auto, always, never";
+          },
+          ""));
+}
+
+void Parser::add_list() {
+  CLI::App* command = add("list", "All connections; on a terminal a table that stays up to date");
+  command->add_flag("--once", list_.once, "One table, then leave");
+  command->add_flag("--names", list_.names, "Only the names, one a line; silent on errors");
+}
+
+void Parser::add_tail() {
+  CLI::App* command = add("tail", "Print a connection's messages as they come, one a line");
+  add_connection(*command, tail_.name);
+  CLI::Option* from =
+      command->add_option("--from", tail_.from, "Begin with the oldest message kept, or the newest")
+          ->type_name("oldest|newest")
+          ->check(CLI::Validator(
+              [](const std::string& text) {
+                const bool known = text == "oldest" || text == "newest";
+                return known ? std::string() : "'" + text + "' is neither oldest nor newest";
+              },
+              ""));
+  command->add_option("--after", tail_.after, "Begin behind the message that a cursor names")
+      ->type_name("EPOCH:SEQUENCE")
+      ->check(CLI::Validator(check_cursor, ""))
+      ->excludes(from);
+  command->add_flag("--events", tail_.events, "Print events too, as JSON lines");
+  command->add_option("--limit", tail_.limit, "Leave after so many messages")
+      ->type_name("N")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 62U));
+  command->add_flag("--timestamps", tail_.timestamps, "Begin each line with the time of receipt");
+  command->add_flag("--reconnect", tail_.reconnect,
+                    "Wait for a daemon that goes away, and go on where it ended");
+}
+
+void Parser::add_send() {
+  CLI::App* command = add("send", "Send messages upstream");
+  add_connection(*command, send_.name);
+  text_option_ = command
+                     ->add_option("TEXT", text_,
+                                  "The message (behind -- if it begins with -); without it, each "
+                                  "line of standard input is one")
+                     ->type_name("");
+  command->add_flag("--binary", send_.binary, "As binary messages instead of text");
+  command->add_flag("--whole", send_.whole, "All of standard input is one message")
+      ->excludes(text_option_);
+}
+
+void Parser::add_rest() {
+  CLI::App* check = add("check", "Check a configuration without touching the daemon");
+  check->add_option("FILE", check_.file, "The configuration")->required()->type_name("");
+  add("status", "The daemon itself");
+}
+
+Command Parser::command() const {
+  const std::string name = app_.get_subcommands().front()->get_name();
+  if (name == "list") return list_;
+  if (name == "show") return show_;
+  if (name == "tail") return tail_;
+  if (name == "check") return check_;
+  if (name == "status") return StatusCommand{};
+  SendCommand send = send_;
+  if (text_option_->count() > 0) send.text = text_;
+  return send;
+}
+
+Leave Parser::leave(const CLI::ParseError& error) {
+  std::ostringstream output;
+  std::ostringstream complaint;
+  if (app_.exit(error, output, complaint) == 0) return {ExitCode::ok, output.str(), {}};
+  const auto commands = app_.get_subcommands();
+  if (commands.empty() && error.get_name() == "RequiredError") {
+    return {ExitCode::usage,
+            {},
+            "what to do? list, show, tail, send, check or status (see wskeep --help)"};
+  }
+  const std::string help =
+      commands.empty() ? "wskeep --help" : "wskeep " + commands.front()->get_name() + " --help";
+  return {ExitCode::usage, {}, std::string(error.what()) + " (see " + help + ")"};
+}
+
+std::variant<Options, Leave> Parser::parse(std::vector<std::string> arguments) {
+  // CLI11 takes them from the back.
+  std::ranges::reverse(arguments);
+  try {
+    app_.parse(std::move(arguments));
+  } catch (const CLI::ParseError& error) {
+    return leave(error);
+  }
+  options_.timeout = *parse_duration(timeout_);
+  options_.command = command();
+  return options_;
+}
+
+}  // namespace
+
+std::variant<Options, Leave> parse_arguments(std::vector<std::string> arguments) {
+  return Parser().parse(std::move(arguments));
+}
+
+}  // namespace wskeep::cli

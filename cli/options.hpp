@@ -1,0 +1,68 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cli/console.hpp"
+#include "cli/exit_code.hpp"
+
+namespace wskeep::cli {
+
+struct ListCommand {
+  bool once = false;   ///< one table, also on a terminal
+  bool names = false;  ///< a name a line, and silence on errors: for completions
+};
+
+struct ShowCommand {
+  std::string name;
+};
+
+struct TailCommand {
+  std::string name;
+  std::string from;   ///< `oldest`, `newest` or empty
+  std::string after;  ///< a cursor, or empty
+  bool events = false;
+  bool timestamps = false;
+  bool reconnect = false;
+  std::uint64_t limit = 0;  ///< 0: none
+};
+
+struct SendCommand {
+  std::string name;
+  std::optional<std::string> text;  ///< none: standard input
+  bool binary = false;
+  bool whole = false;  ///< standard input is one message, not one a line
+};
+
+struct CheckCommand {
+  std::string file;
+};
+
+struct StatusCommand {};
+
+using Command =
+    std::variant<ListCommand, ShowCommand, TailCommand, SendCommand, CheckCommand, StatusCommand>;
+
+struct Options {
+  std::string socket;
+  std::chrono::milliseconds timeout{10'000};  ///< for an answer of the daemon
+  bool json = false;
+  ColorChoice color = ColorChoice::automatic;
+  Command command;
+};
+
+/// What is printed instead of running a command: help, the version, or what is wrong.
+struct Leave {
+  ExitCode code = ExitCode::ok;
+  std::string output;
+  std::string error;
+};
+
+/// `arguments` without the program's name. Reads WSKEEP_SOCKET from the environment.
+[[nodiscard]] std::variant<Options, Leave> parse_arguments(std::vector<std::string> arguments);
+
+}  // namespace wskeep::cli

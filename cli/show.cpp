@@ -1,0 +1,197 @@
+#include <algorithm>
+#include <array>
+#include <boost/json.hpp>
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "cli/commands.hpp"
+#include "cli/facts.hpp"
+#include "cli/format.hpp"
+#include "cli/json_access.hpp"
+#include "cli/request.hpp"
+#include "cli/show.hpp"
+
+namespace wskeep::cli {
+
+namespace {
+
+using boost::json::object;
+
+/// What the groups below have; whatever else a daemon tells is shown at the end.
+constexpr std::array<std::string_view, 22> known_fields{
+    "name",         "state",        "since",         "url",         "remote_address",
+    "messages_in",  "messages_out", "bytes_in",      "bytes_out",   "round_trip_ms",
+    "last_error",   "subscribers",  "local_address", "http_status", "http_headers",
+    "subprotocol",  "compression",  "tls",           "sessions",    "bandwidth",
+    "next_attempt", "ring"};
+
+std::string bytes_of(const object& fields, std::string_view key) {
+  const auto bytes = number_of(fields, key);
+  return bytes ? format_bytes(*bytes) : std::string();
+}
+
+std::string member(const object& fields, std::string_view key) {
+  const boost::json::value* value = fields.if_contains(key);
+  return value == nullptr || value->is_null() ? std::string() : describe(*value);
+}
+
+void add_state(Facts& facts, const object& fields, SystemTime now) {
+  const std::string state = text_of(fields, "state");
+  facts.group(text_of(fields, "name"));
+  const auto since = parse_time(text_of(fields, "since"));
+  facts.add("state", since ? state + " for " + format_duration(now - *since) : state,
+            state_color(state));
+  facts.add("since", text_of(fields, "since"));
+  facts.add("url", text_of(fields, "url"));
+  facts.add("remote address", text_of(fields, "remote_address"));
+  facts.add("local address", text_of(fields, "local_address"));
+  if (const auto trip = number_of(fields, "round_trip_ms")) {
+    facts.add("round trip", format_milliseconds(*trip));
+  }
+  facts.add("sessions", member(fields, "sessions"));
+  facts.add("readers", member(fields, "subscribers"));
+  facts.add("next attempt", member(fields, "next_attempt"));
+}
+
+void add_error(Facts& facts, const object& fields) {
+  const object* error = object_of(fields, "last_error");
+  if (error == nullptr) return;
+  facts.group("Last error");
+  const bool ready = text_of(fields, "state") == "ready";
+  facts.add("message", text_of(*error, "message"), ready ? Color::none : Color::red);
+  facts.add("error", text_of(*error, "error"));
+  facts.add("time", member(*error, "time"));
+  facts.add("close code", member(*error, "close_code"));
+}
+
+void add_traffic(Facts& facts, const object& fields) {
+  facts.group("Traffic");
+  const object* rates = object_of(fields, "bandwidth");
+  for (const std::string direction : {"in", "out"}) {
+    const auto messages = count_of(fields, "messages_" + direction);
+    if (!messages) continue;
+    std::string text =
+        format_count(*messages) + " messages, " + bytes_of(fields, "bytes_" + direction);
+    if (rates != nullptr) {
+      const auto per_second = number_of(*rates, direction + "_messages_per_second");
+      const std::string bytes = bytes_of(*rates, direction + "_bytes_per_second");
+      if (per_second) text += "; now " + format_rate(*per_second) + "/s, " + bytes + "/s";
+    }
+    facts.add(direction, text);
+  }
+}
+
+void add_ring(Facts& facts, const object& fields) {
+  const object* ring = object_of(fields, "ring");
+  if (ring == nullptr) return;
+  facts.group("History");
+  const auto first = count_of(*ring, "first");
+  const auto last = count_of(*ring, "last");
+  if (first && last) {
+    facts.add("messages", *first > *last
+                              ? std::string("none yet")
+                              : format_count(*last - *first + 1) + " (" + std::to_string(*first) +
+                                    " to " + std::to_string(*last) + ")");
+  }
+  facts.add("memory", bytes_of(*ring, "bytes") + " of " + bytes_of(*ring, "capacity"));
+  const std::string epoch = text_of(*ring, "epoch");
+  if (!epoch.empty()) facts.add("cursor", epoch + ":" + std::to_string(last.value_or(0)));
+}
+
+void add_http(Facts& facts, const object& fields) {
+  facts.group("HTTP");
+  facts.add("status", member(fields, "http_status"));
+  facts.add("subprotocol", text_of(fields, "subprotocol"));
+  facts.add("compression", member(fields, "compression"));
+  const auto* headers = array_of(fields, "http_headers");
+  if (headers == nullptr) return;
+  for (const boost::json::value& header : *headers) {
+    const auto* pair = header.if_array();
+    if (pair == nullptr || pair->size() != 2 || !(*pair)[0].is_string()) continue;
+    const boost::json::value& value = (*pair)[1];
+    facts.add(std::string((*pair)[0].get_string()),
+              value.is_string() ? std::string(value.get_string()) : describe(value));
+  }
+}
+
+void add_expiry(Facts& facts, const object& certificate, SystemTime now) {
+  constexpr std::chrono::days soon{14};
+  const std::string text = text_of(certificate, "not_after");
+  const auto end = parse_time(text);
+  if (!end) {
+    facts.add("valid until", text);
+  } else if (*end <= now) {
+    facts.add("valid until", text + " (expired " + format_duration(now - *end) + " ago)",
+              Color::red);
+  } else {
+    facts.add("valid until", text + " (" + format_duration(*end - now) + " left)",
+              *end - now < soon ? Color::yellow : Color::none);
+  }
+}
+
+void add_tls(Facts& facts, const object& fields, SystemTime now) {
+  const object* tls = object_of(fields, "tls");
+  if (tls == nullptr) return;
+  facts.group("TLS");
+  facts.add("version", text_of(*tls, "version"));
+  facts.add("cipher", text_of(*tls, "cipher"));
+  facts.add("resumed", member(*tls, "resumed"));
+  const auto* certificates = array_of(*tls, "certificates");
+  if (certificates == nullptr) return;
+  std::size_t number = 0;
+  for (const boost::json::value& each : *certificates) {
+    const object* certificate = each.if_object();
+    if (certificate == nullptr) continue;
+    facts.group("Certificate " + std::to_string(++number) + " of " +
+                std::to_string(certificates->size()));
+    facts.add("subject", text_of(*certificate, "subject"));
+    facts.add("issuer", text_of(*certificate, "issuer"));
+    facts.add("names", member(*certificate, "names"));
+    facts.add("valid from", text_of(*certificate, "not_before"));
+    add_expiry(facts, *certificate, now);
+    facts.add("sha256", text_of(*certificate, "sha256"));
+  }
+}
+
+void add_others(Facts& facts, const object& fields) {
+  facts.group("More");
+  for (const auto& [key, value] : fields) {
+    if (std::ranges::find(known_fields, std::string_view(key)) != known_fields.end()) continue;
+    std::string label(key);
+    std::ranges::replace(label, '_', ' ');
+    facts.add(label, describe(value));
+  }
+}
+
+}  // namespace
+
+std::string render_connection(std::string_view body, SystemTime now, bool colors) {
+  boost::system::error_code error;
+  const boost::json::value value = boost::json::parse(body, error);
+  if (error || !value.is_object()) {
+    throw CommandError(ExitCode::failed,
+                       "the daemon's answer is no JSON object: are wskeep and wskeepd of the same "
+                       "version?");
+  }
+  const object& fields = value.get_object();
+  Facts facts(colors);
+  add_state(facts, fields, now);
+  add_error(facts, fields);
+  add_traffic(facts, fields);
+  add_ring(facts, fields);
+  add_http(facts, fields);
+  add_tls(facts, fields, now);
+  add_others(facts, fields);
+  return facts.text();
+}
+
+ExitCode run_show(const Options& options, const ShowCommand& command, const Console& console) {
+  const std::string body = fetch(options, connection_path(command.name), command.name);
+  console.print(options.json ? body + "\n"
+                             : render_connection(body, std::chrono::system_clock::now(),
+                                                 console.output_colors()));
+  return ExitCode::ok;
+}
+
+}  // namespace wskeep::cli

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace wskeep::config {
+
+/// What is wrong with the name of a header that the user adds to the upgrade request; empty:
+/// nothing.
+[[nodiscard]] std::string header_name_error(std::string_view name);
+
+/// What is wrong with a header's value, without repeating it; empty: nothing. To be asked again
+/// each time a value is resolved: a file may hold another by then.
+[[nodiscard]] std::string header_value_error(std::string_view value);
+
+/// What is wrong with the name of a subprotocol; empty: nothing.
+[[nodiscard]] std::string subprotocol_error(std::string_view name);
+
+}  // namespace wskeep::config

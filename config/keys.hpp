@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "config/config.hpp"
+
+/// The one table of all keys. The loader reads by it, the reference is written from it, and
+/// defaults come from the members that it names, so that each is stated once.
+namespace wskeep::config {
+
+/// What keys are read into.
+struct Draft {
+  Config config;
+  Connection connection;   ///< the one being read, or `defaults`
+  std::optional<Url> url;  ///< the connection's, as it resolves at load
+};
+
+struct DurationValue {
+  Milliseconds& (*member)(Draft&);
+  Milliseconds least;
+  Milliseconds most;
+  bool zero_is_off = false;  ///< `0` and `off` are allowed too
+};
+
+struct SizeValue {
+  std::uint64_t& (*member)(Draft&);
+  std::uint64_t least;
+  std::uint64_t most;
+};
+
+struct CountValue {
+  std::uint32_t& (*member)(Draft&);
+  std::uint32_t least;
+  std::uint32_t most;
+};
+
+struct FlagValue {
+  bool& (*member)(Draft&);
+};
+
+/// One of some names; the index of a name is the enumerator's number.
+struct ChoiceValue {
+  std::vector<std::string_view> names;
+  std::function<std::size_t(Draft&)> get;
+  std::function<void(Draft&, std::size_t)> set;
+};
+
+struct ModeValue {
+  std::uint32_t& (*member)(Draft&);
+};
+
+/// Text that `error` has nothing to say against; its answer follows the value in quotes.
+struct StringValue {
+  std::string& (*member)(Draft&);
+  std::string_view type;
+  std::string (*error)(std::string_view);
+};
+
+struct UrlValue {};
+struct HeadersValue {};
+struct SubprotocolsValue {};
+
+using Value = std::variant<DurationValue, SizeValue, CountValue, FlagValue, ChoiceValue, ModeValue,
+                           StringValue, UrlValue, HeadersValue, SubprotocolsValue>;
+
+/// Where a key can stand.
+enum class Scope : std::uint8_t {
+  top,         ///< at the top of the file
+  inherited,   ///< in a connection and under `defaults`
+  connection,  ///< in a connection only
+};
+
+struct Key {
+  Scope scope = Scope::top;
+  std::string_view path;  ///< below the file, `defaults` or the connection: `timeouts.connect`
+  Value value;
+  std::string_view description;
+  bool group_off = false;  ///< `GROUP: off` stands for `GROUP: {NAME: off}`
+};
+
+/// All keys, in the order in which the documents name them.
+[[nodiscard]] const std::vector<Key>& all_keys();
+
+/// `duration, 1ms to 1d`: what a key takes.
+[[nodiscard]] std::string type_text(const Value& value);
+
+/// The value a key has where the file gives none, as the file would write it; `none`, or
+/// `required`.
+[[nodiscard]] std::string default_text(const Value& value);
+
+}  // namespace wskeep::config

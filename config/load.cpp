@@ -1,0 +1,215 @@
+#include "config/load.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "config/check.hpp"
+#include "config/document.hpp"
+#include "config/file.hpp"
+#include "config/keys.hpp"
+#include "config/suggest.hpp"
+#include "config/value.hpp"
+
+namespace wskeep::config {
+namespace {
+
+constexpr const char* name_rule = "1 to 64 of A-Z a-z 0-9 _ . -, and neither '.' nor '..'";
+
+// Names stand in the path of local requests, where '.' and '..' mean something else.
+bool is_connection_name(std::string_view name) {
+  constexpr std::string_view allowed =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+  return !name.empty() && name.size() <= 64 && name != "." && name != ".." &&
+         name.find_first_not_of(allowed) == std::string_view::npos;
+}
+
+/// A map of the file that holds keys of the table.
+struct Section {
+  std::vector<Scope> scopes;  ///< of the keys that can stand in it
+  std::string path;           ///< in messages, down to the group that is read
+  std::string group;          ///< in the table: "", "timeouts", "ipc.limits"
+  Origins& origins;
+};
+
+class Loader {
+ public:
+  explicit Loader(Problems& problems) : problems_(problems) {}
+
+  Config load(const Element& root) {
+    const std::string allowed = "map with at least 'connections'";
+    if (require_kind(root, Element::Kind::map, "", allowed, problems_)) {
+      read_root(root);
+    }
+    return std::move(draft_.config);
+  }
+
+ private:
+  // Defaults may follow the connections that they are for.
+  void read_root(const Element& root) {
+    const Element* defaults = nullptr;
+    const Element* connections = nullptr;
+    Origins origins;
+    const Section top{{Scope::top}, "", "", origins};
+    for_each_entry(root, "", problems_, [&](const Element& key, const Element& value) {
+      if (key.value == "defaults") {
+        defaults = &value;
+      } else if (key.value == "connections") {
+        connections = &value;
+      } else {
+        read_entry(key, value, top);
+      }
+    });
+    if (defaults != nullptr) {
+      read_group(*defaults, {{Scope::inherited}, "defaults", "", inherited_});
+    }
+    if (connections == nullptr) {
+      problems_.add(root.place, "connections", "is missing: at least one connection is needed");
+    } else {
+      read_connections(*connections);
+    }
+  }
+
+  void read_connections(const Element& node) {
+    if (!require_kind(node, Element::Kind::map, "connections", "map of names to connections",
+                      problems_)) {
+      return;
+    }
+    if (node.items.empty()) {
+      problems_.add(node.place, "connections", "is empty: at least one connection is needed");
+    }
+    const Connection defaults = draft_.connection;
+    for_each_entry(node, "connections", problems_, [&](const Element& name, const Element& value) {
+      draft_.connection = defaults;
+      draft_.url.reset();
+      read_connection(name, value);
+    });
+  }
+
+  void read_connection(const Element& name, const Element& node) {
+    const std::string path = joined_key("connections", name.value);
+    if (!is_connection_name(name.value)) {
+      problems_.add(name.place, path,
+                    std::string("is not the name of a connection; allowed: ") + name_rule);
+    }
+    if (!require_kind(node, Element::Kind::map, path, "map with at least 'url'", problems_)) {
+      return;
+    }
+    draft_.connection.name = name.value;
+    Origins origins = inherited_;
+    for (auto& [key, origin] : origins) {
+      origin.inherited = true;
+    }
+    read_group(node, {{Scope::connection, Scope::inherited}, path, "", origins});
+    if (!origins.contains("url")) {
+      problems_.add(name.place, path, "has no 'url'");
+    }
+    check_connection(draft_, origins, problems_);
+    draft_.config.connections.push_back(draft_.connection);
+  }
+
+  void read_group(const Element& node, const Section& section) {
+    const std::vector<std::string_view> names = names_in(section);
+    if (!require_kind(node, Element::Kind::map, section.path, "map of " + joined(names, "and"),
+                      problems_)) {
+      return;
+    }
+    for_each_entry(node, section.path, problems_, [&](const Element& key, const Element& value) {
+      read_entry(key, value, section);
+    });
+  }
+
+  void read_entry(const Element& key, const Element& node, const Section& section) {
+    const std::string table_path = within(section.group, key.value);
+    const std::string path = joined_key(section.path, key.value);
+    if (const Key* const known = find_key(table_path, section)) {
+      const bool good = read_value(*known, node, path, draft_, problems_);
+      section.origins.insert_or_assign(table_path, Origin{node.place, path, false, good});
+      return;
+    }
+    const Section group{section.scopes, path, table_path, section.origins};
+    if (names_in(group).empty()) {
+      report_unknown(key, section);
+    } else if (const Key* const ping = switched_off(node, group)) {
+      read_value(*ping, node, path, draft_, problems_);
+    } else {
+      read_group(node, group);
+    }
+  }
+
+  void report_unknown(const Element& key, const Section& section) {
+    std::vector<std::string_view> names = names_in(section);
+    if (section.path.empty()) {
+      names.insert(names.end(), {"defaults", "connections"});
+    }
+    problems_.add(
+        key.place, joined_key(section.path, key.value),
+        "unknown key" + suggestion(key.value, names) + "; allowed: " + joined(names, "and"));
+  }
+
+  static std::string within(const std::string& group, const std::string& name) {
+    return group.empty() ? name : group + "." + name;
+  }
+
+  static bool stands_in(const Key& key, const Section& section) {
+    return std::ranges::find(section.scopes, key.scope) != section.scopes.end();
+  }
+
+  static const Key* find_key(const std::string& path, const Section& section) {
+    const auto found = std::ranges::find_if(
+        all_keys(), [&](const Key& key) { return key.path == path && stands_in(key, section); });
+    return found == all_keys().end() ? nullptr : &*found;
+  }
+
+  /// The key that `GROUP: off` is short for, where the node says so and the group has one.
+  static const Key* switched_off(const Element& node, const Section& group) {
+    const auto found = std::ranges::find_if(all_keys(), [&](const Key& key) {
+      return key.group_off && key.path.starts_with(group.group + ".");
+    });
+    const bool off = node.kind == Element::Kind::scalar && node.value == "off";
+    return off && found != all_keys().end() ? &*found : nullptr;
+  }
+
+  /// What can stand directly in a section, in the order of the table.
+  static std::vector<std::string_view> names_in(const Section& section) {
+    const std::string prefix = section.group.empty() ? "" : section.group + ".";
+    std::vector<std::string_view> names;
+    for (const Key& key : all_keys()) {
+      if (stands_in(key, section) && key.path.starts_with(prefix)) {
+        const std::string_view rest = key.path.substr(prefix.size());
+        const std::string_view name = rest.substr(0, rest.find('.'));
+        if (std::ranges::find(names, name) == names.end()) {
+          names.push_back(name);
+        }
+      }
+    }
+    return names;
+  }
+
+  Problems& problems_;
+  Draft draft_;
+  Origins inherited_;
+};
+
+}  // namespace
+
+Config load_text(std::string_view yaml, const std::string& file) {
+  Problems problems(file);
+  Config config;
+  if (const std::optional<Element> document = parse_document(yaml, problems)) {
+    config = Loader(problems).load(*document);
+  }
+  problems.throw_if_any();
+  return config;
+}
+
+Config load_file(const std::filesystem::path& file) {
+  std::string yaml;
+  try {
+    yaml = read_regular_file(file.string(), largest_file);
+  } catch (const FileError& error) {
+    throw LoadError({Problem{file.string(), 0, 0, "", error.what()}});
+  }
+  return load_text(yaml, file.string());
+}
+
+}  // namespace wskeep::config

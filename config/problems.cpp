@@ -1,0 +1,91 @@
+#include "config/problems.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+namespace wskeep::config {
+namespace {
+
+// A person reads a few dozen; a hostile file of 1 MiB could hold half a million.
+constexpr std::size_t most_listed = 1000;
+constexpr std::size_t most_shown = 64;
+
+std::string presentable(std::string_view text) {
+  constexpr std::string_view hex = "0123456789abcdef";
+  std::string result;
+  for (const char c : text.substr(0, most_shown)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte >= 0x7f) {
+      result += "\\x";
+      result += hex[byte >> 4U];
+      result += hex[byte & 15U];
+    } else {
+      result += c;
+    }
+  }
+  return text.size() > most_shown ? result + "..." : result;
+}
+
+std::string one_a_line(const std::vector<Problem>& problems) {
+  std::string result;
+  for (const Problem& problem : problems) {
+    result += result.empty() ? "" : "\n";
+    result += problem.text();
+  }
+  return result;
+}
+
+}  // namespace
+
+std::string Problem::text() const {
+  std::string result = file;
+  if (line != 0) {
+    result += ":" + std::to_string(line) + ":" + std::to_string(column);
+  }
+  if (!key.empty()) {
+    result += ": " + key;
+  }
+  return result + ": " + message;
+}
+
+LoadError::LoadError(std::vector<Problem> problems)
+    : std::runtime_error(one_a_line(problems)), problems_(std::move(problems)) {}
+
+void Problems::add(Place place, std::string key, std::string message) {
+  if (problems_.size() == most_listed) {
+    ++not_listed_;
+    return;
+  }
+  const bool known = std::ranges::any_of(problems_, [&](const Problem& problem) {
+    return problem.line == place.line && problem.column == place.column && problem.key == key &&
+           problem.message == message;
+  });
+  if (known) {
+    return;
+  }
+  problems_.push_back({file_, place.line, place.column, std::move(key), std::move(message)});
+}
+
+void Problems::throw_if_any() const {
+  if (problems_.empty()) {
+    return;
+  }
+  std::vector<Problem> sorted = problems_;
+  std::ranges::stable_sort(sorted, [](const Problem& left, const Problem& right) {
+    return std::tie(left.line, left.column) < std::tie(right.line, right.column);
+  });
+  if (not_listed_ > 0) {
+    sorted.push_back({file_, 0, 0, "", std::to_string(not_listed_) + " more problems, not listed"});
+  }
+  throw LoadError(std::move(sorted));
+}
+
+std::string in_quotes(std::string_view text) {
+  return "'" + presentable(text) + "'";
+}
+
+std::string joined_key(std::string_view parent, std::string_view name) {
+  return parent.empty() ? presentable(name) : std::string(parent) + "." + presentable(name);
+}
+
+}  // namespace wskeep::config

@@ -1,0 +1,51 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include "config/load.hpp"
+#include "daemon/log.hpp"
+#include "daemon/process.hpp"
+#include "daemon/version.hpp"
+
+namespace {
+
+constexpr int exit_failure = 1;
+constexpr int exit_configuration = 5;  // as `wskeep check` has it
+
+void complain(const std::string& text) { std::fprintf(stderr, "wskeepd: %s\n", text.c_str()); }
+
+int check(const wskeep::config::Config& config, const std::string& file) {
+  std::printf("%s: good, %zu connection%s\n", file.c_str(), config.connections.size(),
+              config.connections.size() == 1 ? "" : "s");
+  return 0;
+}
+
+int run(const wskeep::config::Config& config) {
+  wskeep::daemon::Log log(config.log);
+  try {
+    return wskeep::daemon::Process(config, log).run();
+  } catch (const std::exception& error) {
+    log.write(wskeep::daemon::Log::Level::error, "", "failed", {{"message", error.what()}});
+    return exit_failure;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"wskeepd holds WebSocket connections and hands their messages to local apps."};
+  std::string file = "/etc/wskeep/wskeep.yaml";
+  std::string file_to_check;
+  app.add_option("--config", file, "The configuration")->capture_default_str();
+  app.add_option("--check", file_to_check, "Check a configuration, say what is wrong with it, and end");
+  app.set_version_flag("--version", "wskeepd " + std::string(wskeep::daemon::version));
+  CLI11_PARSE(app, argc, argv);
+  try {
+    if (!file_to_check.empty()) return check(wskeep::config::load_file(file_to_check), file_to_check);
+    return run(wskeep::config::load_file(file));
+  } catch (const wskeep::config::LoadError& error) {
+    for (const auto& problem : error.problems()) complain(problem.text());
+    return exit_configuration;
+  }
+}

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "daemon/upstream/connection.hpp"
+
+namespace wskeep::daemon {
+
+/// What is told of one connection: taken on its shard, so that its counters need no lock.
+struct ConnectionSample {
+  std::string name;
+  upstream::State state = upstream::State::connecting;
+  upstream::Statistics statistics;
+  ipc::Channel::Statistics channel;
+  std::size_t subscribers = 0;
+  std::size_t ring_used = 0;
+  std::size_t ring_capacity = 0;
+  std::size_t unsent = 0;
+};
+
+struct ProcessSample {
+  std::uint32_t clients = 0;
+  std::uint32_t clients_limit = 0;
+  WallTime started;
+};
+
+/// On the connection's shard.
+[[nodiscard]] ConnectionSample sample_connection(const upstream::Connection& connection);
+
+/// Prometheus text format 0.0.4. Labels come from the configuration and our own enumerations alone.
+[[nodiscard]] std::string write_metrics(const std::vector<ConnectionSample>& connections, const ProcessSample& process);
+
+}  // namespace wskeep::daemon

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include "daemon/environment.hpp"
+#include "daemon/net/tls_context.hpp"
+
+namespace wskeep::net {
+
+/// Environment::dial over real sockets. Has no time limit of its own; cancelled, it closes at once
+/// and fails with Error::stopped.
+[[nodiscard]] boost::asio::awaitable<daemon::DialResult> dial(
+    boost::asio::any_io_executor executor, TlsContexts& contexts,
+    daemon::Environment::DialTarget target, daemon::DialProgress& progress);
+
+}  // namespace wskeep::net

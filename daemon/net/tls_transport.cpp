@@ -1,0 +1,183 @@
+#include "daemon/net/tls_transport.hpp"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <sys/socket.h>
+
+#include <boost/asio/ip/address.hpp>
+#include <new>
+#include <utility>
+
+#include "daemon/net/certificate.hpp"
+#include "daemon/net/socket.hpp"
+
+namespace wskeep::net {
+
+using daemon::Error;
+using daemon::Failure;
+using Status = IoResult::Status;
+using Direction = Readiness::Direction;
+
+void TlsTransport::FreeSsl::operator()(ssl_st* ssl) const noexcept {
+  SSL_free(ssl);
+}
+
+TlsTransport::TlsTransport(boost::asio::any_io_executor executor, int descriptor,
+                           std::shared_ptr<TlsContext> context, const std::string& name,
+                           std::string server)
+    : readiness_(std::move(executor), descriptor),
+      bio_(descriptor),
+      peer_{std::move(context), std::move(server), {}, false},
+      ssl_(SSL_new(peer_.context->native())) {
+  BIO* bio = ssl_ ? bio_.make_native() : nullptr;
+  if (bio == nullptr) throw std::bad_alloc();
+  SSL_set_bio(ssl_.get(), bio, bio);
+  SSL_set_app_data(ssl_.get(), &peer_);
+  SSL_set_connect_state(ssl_.get());
+  set_name(name);
+  if (const TlsSession session = peer_.context->take_session(peer_.session_key))
+    SSL_set_session(ssl_.get(), session.get());
+}
+
+TlsTransport::~TlsTransport() {
+  // A session whose connection was cut off without close_notify is as good as any other.
+  SSL_set_quiet_shutdown(ssl_.get(), 1);
+  SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+}
+
+void TlsTransport::set_name(const std::string& name) {
+  boost::system::error_code not_an_address;
+  const auto address = boost::asio::ip::make_address(name, not_an_address);
+  if (!not_an_address) {  // RFC 6066, section 3: no SNI for addresses
+    std::string bare = address.to_string();
+    bare.resize(std::min(bare.size(), bare.find('%')));
+    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_.get()), bare.c_str());
+    return;
+  }
+  std::string host = name;
+  if (host.ends_with('.')) host.pop_back();
+  // What the macro SSL_set_tlsext_host_name stands for, without its C cast.
+  SSL_ctrl(ssl_.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, host.data());
+  SSL_set_hostflags(ssl_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  SSL_set1_host(ssl_.get(), host.c_str());
+}
+
+IoResult TlsTransport::handshake() {
+  ERR_clear_error();
+  bio_.refill();
+  const int code = SSL_do_handshake(ssl_.get());
+  if (code == 1) {
+    describe();
+    // What came together with the end of the handshake lies within OpenSSL: the socket will not
+    // tell of it.
+    more_ = SSL_has_pending(ssl_.get()) == 1;
+    return {Status::done, 0, Error::none};
+  }
+  const IoResult result = stopped(code, read_direction_);
+  if (result.status != Status::would_block) failure_ = handshake_failure(result);
+  ERR_clear_error();
+  return result;
+}
+
+Failure TlsTransport::handshake_failure(IoResult result) const {
+  if (peer_.refusal.error != Error::none) return peer_.refusal;
+  if (bio_.ended()) return {Error::connection_closed, "the server closed TCP during the handshake"};
+  if (result.error == Error::client_certificate_required)
+    return {result.error, "the server requires a client certificate"};
+  if (bio_.error() != Error::none) return {bio_.error(), "TCP failed during the handshake"};
+  const char* reason = ERR_reason_error_string(ERR_peek_error());
+  return {result.error, std::string("TLS: ") + (reason == nullptr ? "unknown error" : reason)};
+}
+
+void TlsTransport::describe() {
+  describe_addresses(readiness_.descriptor(), information_);
+  information_.tls_version = SSL_get_version(ssl_.get());
+  information_.cipher = SSL_get_cipher_name(ssl_.get());
+  information_.resumed = SSL_session_reused(ssl_.get()) == 1;
+  information_.certificates = describe_chain(ssl_.get());
+}
+
+IoResult TlsTransport::read(std::span<std::byte> buffer) noexcept {
+  if (read_end_.status != Status::would_block) return read_end_;
+  if (buffer.empty()) return {};
+  ERR_clear_error();
+  bio_.refill();
+  read_direction_ = Direction::read;
+  more_ = false;
+  std::size_t done = 0;
+  while (done < buffer.size()) {
+    std::size_t count = 0;
+    const int code = SSL_read_ex(ssl_.get(), buffer.data() + done, buffer.size() - done, &count);
+    if (code != 1) {
+      read_end_ = stopped(code, read_direction_);
+      break;
+    }
+    done += count;
+  }
+  if (done == 0) return read_end_;
+  more_ = done == buffer.size();
+  return {Status::done, done, Error::none};
+}
+
+void TlsTransport::want_read() {
+  if (more_ || read_end_.status != Status::would_block)
+    readiness_.post_readable();
+  else
+    readiness_.want_read(read_direction_);
+}
+
+IoResult TlsTransport::write(std::span<const std::byte> data) noexcept {
+  ERR_clear_error();
+  write_direction_ = Direction::write;
+  std::size_t done = 0;
+  while (done < data.size()) {
+    std::size_t count = 0;
+    const int code = SSL_write_ex(ssl_.get(), data.data() + done, data.size() - done, &count);
+    if (code != 1) {
+      const IoResult result = stopped(code, write_direction_);
+      if (done == 0) return result;
+      break;  // an error comes again with the next write
+    }
+    done += count;
+  }
+  if (done == 0) return {};
+  return {Status::done, done, Error::none};
+}
+
+IoResult TlsTransport::stopped(int code, Direction& direction) noexcept {
+  switch (SSL_get_error(ssl_.get(), code)) {
+    case SSL_ERROR_WANT_READ:
+      direction = Direction::read;
+      return {};
+    case SSL_ERROR_WANT_WRITE:
+      direction = Direction::write;
+      return {};
+    case SSL_ERROR_ZERO_RETURN:
+      return {Status::end, 0, Error::none};
+    default:
+      broken_ = true;
+      if (bio_.ended()) return {Status::end, 0, Error::tls_truncated};
+      if (bio_.error() != Error::none) return {Status::failed, 0, bio_.error()};
+      return {Status::failed, 0, error_of_queue()};
+  }
+}
+
+/// A server that wants a client certificate says so with an alert of its own in TLS 1.3 (RFC
+/// 8446, 6.2), and only after our end of the handshake is over; in TLS 1.2 with a general one.
+Error TlsTransport::error_of_queue() const noexcept {
+  const int reason = ERR_GET_REASON(ERR_peek_error());
+  if (reason == SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED) return Error::client_certificate_required;
+  const bool alert = reason >= SSL_AD_REASON_OFFSET;
+  if (alert && peer_.certificate_missing) return Error::client_certificate_required;
+  return Error::tls_protocol;
+}
+
+void TlsTransport::shutdown() noexcept {
+  ERR_clear_error();
+  if (!broken_ && SSL_is_init_finished(ssl_.get()) == 1) SSL_shutdown(ssl_.get());
+  ERR_clear_error();
+  ::shutdown(readiness_.descriptor(), SHUT_WR);
+}
+
+}  // namespace wskeep::net

@@ -1,0 +1,246 @@
+#include "daemon/upstream/connection.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/json.hpp>
+#include <utility>
+
+#include "ipc/event.hpp"
+
+namespace wskeep::upstream {
+namespace {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+using daemon::Error;
+using Level = daemon::Log::Level;
+
+ipc::Channel::Options channel_options(const config::ConnectionSettings& settings, const config::IpcLimits& limits) {
+  return {.shape = {.history = settings.history, .max_message = settings.max_message},
+          .patience = settings.patience,
+          .gap = settings.gap,
+          .batch_bytes = limits.subscriber_buffer,
+          .close_timeout = settings.timeouts.close};
+}
+
+/// What a retry will hardly mend: someone has to change a setting, a certificate or an account.
+bool is_lasting(Error error) {
+  switch (error) {
+    case Error::configuration:
+    case Error::certificate_expired:
+    case Error::certificate_not_yet_valid:
+    case Error::certificate_name_mismatch:
+    case Error::certificate_untrusted:
+    case Error::certificate_revoked:
+    case Error::certificate_invalid:
+    case Error::client_certificate_required:
+    case Error::http_unauthorized: return true;
+    default: return false;
+  }
+}
+
+std::string milliseconds_text(std::chrono::milliseconds duration) { return std::to_string(duration.count()) + "ms"; }
+
+}  // namespace
+
+std::string_view state_name(State state) noexcept {
+  switch (state) {
+    case State::resolving: return "resolving";
+    case State::connecting: return "connecting";
+    case State::opening: return "opening";
+    case State::ready: return "ready";
+    case State::backing_off: return "backing_off";
+    case State::failed: return "failed";
+    case State::closing: return "closing";
+  }
+  return "closing";
+}
+
+Connection::Connection(daemon::Environment& environment, const config::Connection& settings,
+                       const config::IpcLimits& limits, daemon::Log& log)
+    : environment_(environment),
+      settings_(settings),
+      log_(log),
+      channel_(environment.executor(), channel_options(settings.settings, limits), environment.random()),
+      backoff_(settings.settings.reconnect),
+      alarm_(environment.make_alarm()),
+      since_(environment.wall_now()) {
+  channel_.on_resume([this] {
+    if (session_) session_->resume_reading();
+  });
+}
+
+Connection::~Connection() = default;
+
+void Connection::start(std::function<void()> done) {
+  asio::co_spawn(environment_.executor(), run(),
+                 asio::bind_cancellation_slot(cancel_.slot(), [done = std::move(done)](const std::exception_ptr& error) {
+                   // Nothing in `run` throws but want of memory, and then the process cannot go on.
+                   if (error) std::rethrow_exception(error);
+                   done();
+                 }));
+}
+
+void Connection::stop(std::chrono::milliseconds at_most) {
+  if (stopping_) return;
+  stopping_ = true;
+  stop_deadline_ = environment_.now() + at_most;
+  if (session_) {
+    // Half of the time is the local readers'.
+    session_->close(websocket::CloseCode::going_away, "wskeepd is stopping", Error::stopped, at_most / 2);
+  } else {
+    cancel_.emit(asio::cancellation_type::terminal);
+    alarm_->wake();
+  }
+}
+
+asio::awaitable<void> Connection::run() {
+  // What `stop` cancels ends by itself, and then the readers are still to be closed.
+  co_await asio::this_coro::throw_if_cancelled(false);
+  while (!stopping_) {
+    cycle_begun_ = environment_.now();
+    next_attempt_.reset();
+    enter(State::connecting);
+    OpenResult result = co_await open_session(environment_, settings_, addresses_, timeline_);
+    if (stopping_) break;
+    if (auto* failure = std::get_if<OpenFailure>(&result)) {
+      cycle_failed(*failure);
+    } else {
+      co_await run_session(std::move(std::get<Opened>(result)));
+    }
+    if (!stopping_) co_await back_off();
+  }
+  enter(State::closing);
+  co_await close_readers();
+}
+
+asio::awaitable<void> Connection::run_session(Opened opened) {
+  const auto begun = environment_.now();
+  session_ = std::make_unique<Session>(environment_, settings_.settings, channel_, statistics_, std::move(opened));
+  ++statistics_.sessions;
+  statistics_.time_to_ready = begun - cycle_begun_;
+  statistics_.time_to_ready_sum += statistics_.time_to_ready;
+  enter(State::ready);
+  announce_connected();
+  const SessionEnd end = co_await session_->run();
+  session_ended(end, std::chrono::duration_cast<std::chrono::milliseconds>(environment_.now() - begun));
+  session_.reset();
+  if (!stopping_) enter(State::backing_off);
+  announce_disconnected(end);
+}
+
+asio::awaitable<void> Connection::back_off() {
+  next_attempt_ = environment_.wall_now() + wait_;
+  enter(slow_ ? State::failed : State::backing_off);
+  log_.write(Level::debug, name(), "backing_off", {{"wait", milliseconds_text(wait_)}});
+  const auto deadline = environment_.now() + wait_;
+  while (!stopping_ && environment_.now() < deadline) co_await alarm_->wait_until(deadline);
+}
+
+/// Local readers are sent what is left and a Close frame; they have until the deadline to take it.
+asio::awaitable<void> Connection::close_readers() {
+  channel_.close_all(static_cast<std::uint16_t>(websocket::CloseCode::going_away), "wskeepd is stopping");
+  constexpr std::chrono::milliseconds look_again{20};
+  while (channel_.readers() > 0 && environment_.now() < stop_deadline_) {
+    co_await alarm_->wait_until(environment_.now() + look_again);
+  }
+}
+
+void Connection::enter(State state) {
+  if (state_ == state) return;
+  state_ = state;
+  since_ = environment_.wall_now();
+}
+
+State Connection::state() const noexcept {
+  if (state_ != State::connecting || timeline_.cycles().empty()) return state_;
+  const Cycle& cycle = timeline_.cycles().back();
+  if (cycle.ended) return state_;
+  if (cycle.addresses.empty()) return State::resolving;
+  for (const AddressStep& step : cycle.addresses) {
+    if (!step.ended && (step.reached == Stage::http || step.reached == Stage::open)) return State::opening;
+  }
+  return State::connecting;
+}
+
+void Connection::cycle_failed(const OpenFailure& failure) {
+  ++statistics_.attempts_failed;
+  ++statistics_.ended[static_cast<std::size_t>(failure.failure.error)];
+  last_error_ = {failure.failure, 0, environment_.wall_now()};
+  slow_ = is_lasting(failure.failure.error);
+  wait_ = slow_ ? backoff_.slowest(environment_.random()) : backoff_.next(environment_.random(), failure.retry_after);
+  log_.write(Level::warning, name(), "attempt_failed",
+             {{"error", std::string(error_name(failure.failure.error))},
+              {"message", failure.failure.text},
+              {"next_attempt_in", milliseconds_text(wait_)}});
+}
+
+void Connection::session_ended(const SessionEnd& end, std::chrono::milliseconds lived) {
+  ++statistics_.ended[static_cast<std::size_t>(end.failure.error)];
+  last_error_ = {end.failure, end.close_code, environment_.wall_now()};
+  away_since_ = environment_.now();
+  slow_ = false;
+  backoff_.session_ended(lived);
+  wait_ = backoff_.next(environment_.random());
+  log_.write(stopping_ ? Level::info : Level::warning, name(), "disconnected",
+             {{"error", std::string(error_name(end.failure.error))},
+              {"message", end.failure.text},
+              {"close_code", std::to_string(end.close_code)},
+              {"closed_by", std::string(closed_by_name(end.closed_by))},
+              {"lived", milliseconds_text(lived)},
+              {"next_attempt_in", stopping_ ? "never" : milliseconds_text(wait_)}});
+}
+
+void Connection::announce_connected() {
+  const auto& opened = session_->opened();
+  json::object event{{"event", "connected"},
+                     {"time", ipc::time_text(environment_.wall_now())},
+                     {"remote_address", session_->information().remote_address},
+                     {"subprotocol", opened.subprotocol},
+                     {"away_ms", nullptr}};
+  if (away_since_) {
+    event["away_ms"] =
+        std::chrono::duration_cast<std::chrono::milliseconds>(environment_.now() - *away_since_).count();
+  }
+  channel_.announce(json::serialize(event));
+  log_.write(Level::info, name(), "connected",
+             {{"remote_address", session_->information().remote_address},
+              {"tls", session_->information().tls_version},
+              {"subprotocol", opened.subprotocol},
+              {"compression", opened.compression ? "permessage-deflate" : "none"}});
+}
+
+void Connection::announce_disconnected(const SessionEnd& end) {
+  json::object event{{"event", "disconnected"},
+                     {"time", ipc::time_text(environment_.wall_now())},
+                     {"error", error_name(end.failure.error)},
+                     {"message", end.failure.text},
+                     {"close_code", nullptr},
+                     {"reason", end.reason},
+                     {"closed_by", closed_by_name(end.closed_by)}};
+  if (end.close_code != 0) event["close_code"] = end.close_code;
+  channel_.announce(json::serialize(event));
+  // Publishers that waited for the send buffer are told what has become of it.
+  channel_.publishers_may_go_on();
+}
+
+std::optional<ipc::Rejection> Connection::publish(websocket::Opcode opcode, std::span<const std::byte> payload,
+                                                  std::weak_ptr<ipc::PublishObserver> observer, std::uint64_t token) {
+  std::optional<ipc::Rejection> rejection;
+  if (session_) {
+    rejection = session_->publish(opcode, payload, std::move(observer), token);
+  } else {
+    rejection = ipc::Rejection{"not_connected", "upstream is not connected (" + std::string(state_name()) + ")"};
+  }
+  if (rejection) ++statistics_.rejected_messages;
+  return rejection;
+}
+
+void Connection::flush() {
+  if (session_) session_->flush();
+}
+
+bool Connection::accepts_more() const noexcept { return !session_ || !session_->open() || session_->accepts_more(); }
+
+}  // namespace wskeep::upstream

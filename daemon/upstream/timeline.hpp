@@ -1,0 +1,81 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "daemon/environment.hpp"
+#include "daemon/error.hpp"
+
+namespace wskeep::upstream {
+
+/// How far one address got.
+enum class Stage : std::uint8_t {
+  tcp,
+  reserve,  ///< TCP is there, and another address is ahead
+  tls,
+  http,
+  open,  ///< the 101 was read and checked
+};
+
+[[nodiscard]] std::string_view stage_name(Stage stage) noexcept;
+
+/// What became of one address within a cycle. Times count from the start of the cycle.
+struct AddressStep {
+  daemon::Endpoint endpoint;
+  std::chrono::milliseconds started{0};
+  Stage reached = Stage::tcp;                          ///< the stage it is in, or ended in
+  std::optional<std::chrono::milliseconds> connected;  ///< TCP was there
+  std::optional<std::chrono::milliseconds> secured;    ///< TLS was there; never for ws://
+  std::optional<std::chrono::milliseconds> answered;   ///< the HTTP answer was there
+  std::optional<std::chrono::milliseconds> ended;      ///< nullopt: it still runs
+  unsigned http_status = 0;                            ///< 0: no answer
+  daemon::Failure failure;  ///< Error::none while it runs, and when it was opened
+};
+
+/// The name look-up of one cycle.
+struct ResolveStep {
+  std::chrono::milliseconds duration{0};
+  std::vector<daemon::Endpoint> answers;  ///< at most `max_answers`, in the order they came
+  std::size_t answer_count = 0;           ///< how many there were
+  daemon::Failure failure;
+
+  static constexpr std::size_t max_answers = 16;
+};
+
+/// One attempt to get a session: from the look-up to the 101 or to giving up.
+struct Cycle {
+  std::uint64_t number = 0;  ///< counts from 1 in the life of the connection
+  daemon::WallTime started;
+  std::optional<ResolveStep> resolve;              ///< nullopt: did not come to that
+  std::vector<AddressStep> addresses;              ///< in the order they were started
+  std::optional<std::chrono::milliseconds> ended;  ///< nullopt: it still runs
+  daemon::Failure failure;  ///< Error::none while it runs, and when it got a session
+};
+
+/// The last cycles of a connection, for people who ask what it has been doing. Bounded.
+class Timeline {
+ public:
+  explicit Timeline(std::size_t capacity = 8) : capacity_(capacity == 0 ? 1 : capacity) {}
+
+  /// Begins a new cycle and forgets the oldest where there are too many. The reference is good
+  /// until the next call.
+  Cycle& begin(daemon::WallTime now);
+
+  /// Oldest first.
+  [[nodiscard]] const std::deque<Cycle>& cycles() const noexcept { return cycles_; }
+
+  /// How many there ever were.
+  [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
+
+ private:
+  std::size_t capacity_;
+  std::uint64_t count_ = 0;
+  std::deque<Cycle> cycles_;
+};
+
+}  // namespace wskeep::upstream

@@ -1,0 +1,182 @@
+#include "daemon/upstream/upgrade.hpp"
+
+#include <array>
+#include <boost/asio/this_coro.hpp>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "daemon/upstream/refusal.hpp"
+
+#if defined(__GNUC__) && !defined(__clang__)
+// g++ 12 sees the operator delete of Asio's coroutine frames, but not always their operator new.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
+
+namespace wskeep::upstream {
+
+namespace asio = boost::asio;
+using daemon::Environment;
+using daemon::Error;
+using daemon::Failure;
+using net::IoResult;
+using Status = net::IoResult::Status;
+
+namespace {
+
+/// Wakes a coroutine when its transport is ready.
+class Waker final : public net::TransportObserver {
+ public:
+  Waker(net::Transport& transport, Environment::Alarm& alarm)
+      : transport_(transport), alarm_(alarm) {
+    transport_.observe(this);
+  }
+  ~Waker() { transport_.observe(nullptr); }
+  Waker(const Waker&) = delete;
+  Waker& operator=(const Waker&) = delete;
+
+  void on_readable() override { alarm_.wake(); }
+  void on_writable() override { alarm_.wake(); }
+
+ private:
+  net::Transport& transport_;
+  Environment::Alarm& alarm_;
+};
+
+Failure io_failure(const IoResult& result) {
+  if (result.status == Status::end)
+    return {Error::connection_closed, "the server closed the connection instead of answering"};
+  if (result.error == Error::client_certificate_required)
+    return {result.error, "the server requires a client certificate"};
+  return {result.error, "the connection failed during the upgrade"};
+}
+
+/// Everything about one exchange of request and answer.
+class Exchange {
+ public:
+  Exchange(Environment& environment, net::Transport& transport)
+      : environment_(environment),
+        transport_(transport),
+        alarm_(environment.make_alarm()),
+        waker_(transport, *alarm_) {}
+
+  asio::awaitable<Failure> send(std::string request);
+
+  /// Reads until the head is there, and of a refusal also the body, as far as it comes.
+  asio::awaitable<Failure> receive();
+
+  [[nodiscard]] const websocket::HttpReader& reader() const noexcept { return reader_; }
+  [[nodiscard]] std::vector<std::byte> take_rest() noexcept { return std::move(rest_); }
+
+ private:
+  asio::awaitable<bool> wait();
+  /// True when nothing more is to be read.
+  bool on_read(const IoResult& result, std::span<const std::byte> bytes, Failure& failure);
+  bool on_bytes(std::span<const std::byte> bytes, Failure& failure);
+  [[nodiscard]] bool refused() const noexcept {
+    return reader_.head_complete() && reader_.head().status != 101;
+  }
+
+  Environment& environment_;
+  net::Transport& transport_;
+  std::unique_ptr<Environment::Alarm> alarm_;
+  Waker waker_;
+  websocket::HttpReader reader_{websocket::HttpReader::Kind::response,
+                                {max_answer_head, max_refusal_body}};
+  daemon::TimePoint deadline_ = daemon::TimePoint::max();
+  std::vector<std::byte> rest_;
+};
+
+/// Until the transport is ready or the time for a refusal's body is over; false when cancelled.
+asio::awaitable<bool> Exchange::wait() {
+  co_await alarm_->wait_until(deadline_);
+  const auto state = co_await asio::this_coro::cancellation_state;
+  co_return state.cancelled() == asio::cancellation_type::none;
+}
+
+asio::awaitable<Failure> Exchange::send(std::string request) {
+  std::span<const std::byte> data = std::as_bytes(std::span(request));
+  while (!data.empty()) {
+    const IoResult result = transport_.write(data);
+    if (result.status == Status::done) {
+      data = data.subspan(result.bytes);
+    } else if (result.status == Status::would_block) {
+      transport_.want_write();
+      if (!co_await wait()) co_return Failure{Error::stopped, "stopped"};
+    } else {
+      co_return io_failure(result);
+    }
+  }
+  co_return Failure{};
+}
+
+asio::awaitable<Failure> Exchange::receive() {
+  std::array<std::byte, 4096> buffer;
+  Failure failure;
+  for (;;) {
+    const IoResult result = transport_.read(buffer);
+    if (result.status != Status::would_block) {
+      if (on_read(result, std::span(buffer).first(result.bytes), failure)) co_return failure;
+      continue;
+    }
+    transport_.want_read();
+    if (!co_await wait()) co_return Failure{Error::stopped, "stopped"};
+    if (environment_.now() >= deadline_) co_return failure;
+  }
+}
+
+bool Exchange::on_read(const IoResult& result, std::span<const std::byte> bytes, Failure& failure) {
+  if (result.status == Status::done) return on_bytes(bytes, failure);
+  // A refusal is known by its head; how its body ends does not matter.
+  if (!refused()) failure = io_failure(result);
+  return true;
+}
+
+bool Exchange::on_bytes(std::span<const std::byte> bytes, Failure& failure) {
+  const websocket::HttpReader::Result result = reader_.read(bytes);
+  if (refused()) {
+    if (deadline_ == daemon::TimePoint::max()) deadline_ = environment_.now() + refusal_body_time;
+    return result.status != websocket::HttpReader::Status::incomplete;
+  }
+  if (result.status == websocket::HttpReader::Status::error) {
+    failure = {Error::http_invalid, "the answer is no HTTP answer: " + result.text};
+    return true;
+  }
+  if (result.status == websocket::HttpReader::Status::incomplete) return false;
+  const auto rest = bytes.subspan(result.consumed);
+  rest_.assign(rest.begin(), rest.end());
+  return true;
+}
+
+OpenResult judge(Environment& environment, const websocket::UpgradeRequest& request,
+                 Exchange& exchange) {
+  const websocket::HttpHead& response = exchange.reader().head();
+  if (response.status != 101)
+    return refusal(response, exchange.reader().body(), environment.wall_now());
+  const websocket::UpgradeResult result = websocket::check_upgrade_response(request, response);
+  if (!result.accepted)
+    return OpenFailure{{Error::upgrade_invalid, result.text}, response.status, std::nullopt};
+  return Opened{nullptr, response, result.subprotocol, result.compression, exchange.take_rest()};
+}
+
+/// All but the transport of what was opened; observes it no longer when it ends.
+asio::awaitable<OpenResult> exchange_over(Environment& environment, net::Transport& transport,
+                                          const websocket::UpgradeRequest& request) {
+  Exchange exchange(environment, transport);
+  Failure failure = co_await exchange.send(websocket::write_upgrade_request(request));
+  if (failure.error == Error::none) failure = co_await exchange.receive();
+  if (failure.error != Error::none) co_return OpenFailure{std::move(failure), 0, std::nullopt};
+  co_return judge(environment, request, exchange);
+}
+
+}  // namespace
+
+asio::awaitable<OpenResult> upgrade(Environment& environment,
+                                    std::unique_ptr<net::Transport> transport,
+                                    const websocket::UpgradeRequest& request) {
+  OpenResult result = co_await exchange_over(environment, *transport, request);
+  if (auto* opened = std::get_if<Opened>(&result)) opened->transport = std::move(transport);
+  co_return result;
+}
+
+}  // namespace wskeep::upstream

@@ -1,0 +1,191 @@
+#include "ipc/channel.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include "ipc/reader.hpp"
+#include "websocket/in_place_parser.hpp"
+
+namespace wskeep::ipc {
+namespace {
+
+constexpr std::size_t slack = websocket::InPlaceParser::slack;
+
+/// Below this it is not worth a read: the writer waits until its readers have left this much.
+std::size_t least_read(const ring::Ring& ring, std::size_t wanted) {
+  return std::min(wanted, std::min(ring.capacity() / 8, ring::Ring::headroom / 2));
+}
+
+/// A reader that is waited for has to take this much of the ring within `patience`, to be waited for again.
+std::size_t least_progress(const ring::Ring& ring) { return ring.capacity() / 16; }
+
+}  // namespace
+
+Channel::Channel(boost::asio::any_io_executor executor, Options options, std::uint64_t epoch)
+    : executor_(executor),
+      options_(options),
+      ring_(options.shape, epoch),
+      batches_(ring_, events_, options.batch_bytes),
+      credit_(options.patience),
+      stall_timer_(executor),
+      alive_(std::make_shared<Channel*>(this)) {}
+
+Channel::~Channel() { *alive_ = nullptr; }
+
+std::size_t Channel::readers() const noexcept {
+  return static_cast<std::size_t>(
+      std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.reader != nullptr; }));
+}
+
+ring::Sequence Channel::oldest_held() const noexcept {
+  ring::Sequence oldest = ring_.next();
+  for (const Slot& slot : slots_) {
+    if (slot.reader && slot.hold.allowed) oldest = std::min(oldest, slot.reader->place().sequence);
+  }
+  return oldest;
+}
+
+std::size_t Channel::admit(std::size_t wanted, std::size_t pending) {
+  return make_room(wanted, least_read(ring_, wanted), pending + slack);
+}
+
+bool Channel::admit_all(std::size_t bytes) { return make_room(bytes, bytes, 0) == bytes; }
+
+/// At least `least` and at most `wanted` bytes behind the `before` that follow the ring's end; or 0.
+std::size_t Channel::make_room(std::size_t wanted, std::size_t least, std::size_t before) {
+  std::size_t room = ring_.room(oldest_held(), before);
+  if (room < least) {
+    if (wait_for_readers(least, before)) return 0;
+    room = ring_.room(oldest_held(), before);
+  }
+  if (stalled_) end_stall(Clock::now());
+  const std::size_t granted = std::min(wanted, room);
+  overwrite(before + granted);
+  return granted;
+}
+
+/// True: there are readers in the way that may still be waited for.
+bool Channel::wait_for_readers(std::size_t least, std::size_t before) {
+  const auto now = Clock::now();
+  if (!stalled_) {
+    stalled_ = true;
+    stalled_since_ = now;
+    ++statistics_.stalls;
+  }
+  const auto allowed = std::min<Clock::duration>(options_.patience, credit_.available(now));
+  auto deadline = Clock::time_point::max();
+  bool gave_up = false;
+  for (Slot& slot : slots_) {
+    if (!slot.reader || !slot.hold.allowed) continue;
+    const Place& place = slot.reader->place();
+    if (ring_.room(place.sequence, before) >= least) continue;
+    Hold& hold = slot.hold;
+    if (!hold.active || place.position - hold.position >= least_progress(ring_)) {
+      hold = Hold{.active = true, .since = now, .position = place.position};
+    }
+    if (now - hold.since >= allowed) {
+      hold = Hold{.allowed = false};
+      gave_up = true;
+    } else {
+      deadline = std::min(deadline, hold.since + allowed);
+    }
+  }
+  if (deadline == Clock::time_point::max()) {
+    if (gave_up) credit_.spend(now - stalled_since_);
+    return false;
+  }
+  stall_timer_.expires_at(deadline);
+  stall_timer_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
+    if (!error && *alive != nullptr && resume_) resume_();
+  });
+  return true;
+}
+
+void Channel::end_stall(Clock::time_point now) {
+  stalled_ = false;
+  statistics_.stalled += now - stalled_since_;
+  stall_timer_.cancel();
+}
+
+void Channel::overwrite(std::size_t bytes) {
+  const ring::Position first_kept = ring_.end() + bytes;
+  for (Slot& slot : slots_) {
+    if (slot.reader && slot.reader->place().position + ring_.capacity() < first_kept) {
+      slot.hold.allowed = false;
+      slot.reader->before_overwrite();
+    }
+  }
+  ring_.make_room(bytes);
+}
+
+void Channel::deliver() {
+  ring_.publish();
+  ++iterating_;
+  // By index, for a reader's end may attach or detach others.
+  for (std::size_t index = 0; index < slots_.size(); ++index) {
+    Slot& slot = slots_[index];
+    if (!slot.reader || slot.reader->blocked()) continue;
+    const std::shared_ptr<Reader> reader = slot.reader;
+    reader->deliver();
+    if (reader->place().sequence == ring_.next()) slots_[index].hold = Hold{};
+  }
+  --iterating_;
+  sweep();
+}
+
+void Channel::announce(std::string event) {
+  events_.append(ring_.next(), std::move(event));
+  deliver();
+}
+
+void Channel::publishers_may_go_on() {
+  ++iterating_;
+  for (std::size_t index = 0; index < slots_.size(); ++index) {
+    if (const auto reader = slots_[index].reader) reader->publish_more();
+  }
+  --iterating_;
+  sweep();
+}
+
+void Channel::close_all(std::uint16_t code, const std::string& reason) {
+  ++iterating_;
+  for (std::size_t index = 0; index < slots_.size(); ++index) {
+    if (const auto reader = slots_[index].reader) reader->close(code, reason);
+  }
+  --iterating_;
+  sweep();
+}
+
+void Channel::attach(std::shared_ptr<Reader> reader) {
+  const bool caught_up = reader->place().sequence == ring_.next();
+  slots_.push_back({std::move(reader), Hold{.allowed = caught_up}});
+}
+
+void Channel::detach(Reader& reader) noexcept {
+  const bool waited_for = stalled_;
+  for (Slot& slot : slots_) {
+    if (slot.reader.get() == &reader) slot.reader.reset();
+  }
+  sweep();
+  if (waited_for) resume_soon();
+}
+
+void Channel::on_progress() {
+  for (Slot& slot : slots_) {
+    if (slot.reader && slot.reader->place().sequence == ring_.next()) slot.hold = Hold{};
+  }
+  if (stalled_) resume_soon();
+}
+
+/// Not at once: the reader that tells us is in the middle of its own work.
+void Channel::resume_soon() {
+  boost::asio::post(executor_, [alive = alive_] {
+    if (*alive != nullptr && (*alive)->stalled_ && (*alive)->resume_) (*alive)->resume_();
+  });
+}
+
+void Channel::sweep() {
+  if (iterating_ > 0) return;
+  std::erase_if(slots_, [](const Slot& slot) { return slot.reader == nullptr; });
+}
+
+}  // namespace wskeep::ipc

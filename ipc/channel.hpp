@@ -1,0 +1,124 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "ipc/batch.hpp"
+#include "ipc/event_log.hpp"
+#include "ipc/patience.hpp"
+#include "ring/ring.hpp"
+
+namespace wskeep::ipc {
+
+class Reader;
+
+/// The ring of one connection with those who read it. The writer (the session) asks how much it may receive
+/// (`admit`), commits messages to the ring, and has them sent (`deliver`) once per batch. Lives on one shard.
+class Channel {
+ public:
+  struct Options {
+    ring::Ring::Shape shape;
+    std::chrono::milliseconds patience{100};
+    config::Gap gap = config::Gap::close;  ///< for readers that do not say
+    std::size_t batch_bytes = std::size_t{256} << 10U;
+    std::chrono::milliseconds close_timeout{5'000};  ///< for a reader to take what is left and the Close frame
+  };
+
+  struct Statistics {
+    std::uint64_t gaps = 0;           ///< readers lapped
+    std::uint64_t lost_messages = 0;  ///< summed over readers
+    std::uint64_t stalls = 0;         ///< times that upstream was not read because a reader was waited for
+    std::chrono::nanoseconds stalled{0};
+  };
+
+  /// Throws std::system_error when there is no memory for the ring.
+  Channel(boost::asio::any_io_executor executor, Options options, std::uint64_t epoch);
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+  ~Channel();
+
+  [[nodiscard]] ring::Ring& ring() noexcept { return ring_; }
+  [[nodiscard]] const ring::Ring& ring() const noexcept { return ring_; }
+  [[nodiscard]] BatchMaker& batches() noexcept { return batches_; }
+  [[nodiscard]] const EventLog& events() const noexcept { return events_; }
+  [[nodiscard]] const Options& options() const noexcept { return options_; }
+  [[nodiscard]] const Statistics& statistics() const noexcept { return statistics_; }
+  [[nodiscard]] Statistics& statistics() noexcept { return statistics_; }
+  [[nodiscard]] std::size_t readers() const noexcept;
+
+  // -- for the writer
+
+  /// Called when reading may go on after `admit` answered 0, and when publishers may go on.
+  void on_resume(std::function<void()> resume) { resume_ = std::move(resume); }
+
+  /// How many bytes may be received behind `pending` bytes that lie behind the ring's end already: at most `wanted`, and
+  /// then as many, with the ring's memory free for them, and Ring::headroom's share behind them. 0: a reader is waited for; `on_resume` says when
+  /// to ask again.
+  [[nodiscard]] std::size_t admit(std::size_t wanted, std::size_t pending);
+
+  /// The same for `bytes` that are needed all at once. False: a reader is waited for.
+  [[nodiscard]] bool admit_all(std::size_t bytes);
+
+  /// Frees the ring's memory for `bytes` behind its end without waiting for anybody.
+  void claim(std::size_t bytes) { overwrite(bytes); }
+
+  /// Sends every reader what it has not seen.
+  void deliver();
+
+  /// Puts an event (one line of JSON) behind all messages so far, and sends it.
+  void announce(std::string event);
+
+  /// Publishers that waited because the send buffer was full may go on.
+  void publishers_may_go_on();
+
+  /// Closes all readers, with a Close frame where they speak WebSocket.
+  void close_all(std::uint16_t code, const std::string& reason);
+
+  // -- for readers
+
+  void attach(std::shared_ptr<Reader> reader);
+  void detach(Reader& reader) noexcept;
+  /// A reader that the writer may be waiting for has sent something.
+  void on_progress();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  struct Slot {
+    std::shared_ptr<Reader> reader;
+    Hold hold;
+  };
+
+  [[nodiscard]] ring::Sequence oldest_held() const noexcept;
+  [[nodiscard]] std::size_t make_room(std::size_t wanted, std::size_t least, std::size_t before);
+  [[nodiscard]] bool wait_for_readers(std::size_t least, std::size_t before);
+  void overwrite(std::size_t bytes);
+  void end_stall(Clock::time_point now);
+  void resume_soon();
+  void sweep();
+
+  boost::asio::any_io_executor executor_;
+  Options options_;
+  ring::Ring ring_;
+  EventLog events_;
+  BatchMaker batches_;
+  std::vector<Slot> slots_;
+  std::size_t iterating_ = 0;  ///< loops over slots_ under way: detached slots stay until they end
+  PatienceCredit credit_;
+  bool stalled_ = false;
+  Clock::time_point stalled_since_;
+  boost::asio::steady_timer stall_timer_;
+  std::function<void()> resume_;
+  Statistics statistics_;
+  std::shared_ptr<Channel*> alive_;  ///< for what was posted and is run after the end
+};
+
+}  // namespace wskeep::ipc

@@ -1,0 +1,29 @@
+#include "ipc/gather.hpp"
+
+#include <algorithm>
+
+#include "ipc/run_on.hpp"
+
+namespace wskeep::ipc {
+
+boost::asio::awaitable<std::vector<std::string>> gather(Directory& directory,
+                                                        std::function<std::string(Upstream&)> question) {
+  const std::vector<Upstream*> all = directory.all();
+  std::vector<std::string> answers(all.size());
+  std::vector<bool> asked(all.size());
+  for (std::size_t first = 0; first < all.size(); ++first) {
+    if (asked[first]) continue;
+    const auto shard = all[first]->executor();
+    co_await call_on(shard, [&] {
+      for (std::size_t index = first; index < all.size(); ++index) {
+        if (asked[index] || all[index]->executor() != shard) continue;
+        answers[index] = question(*all[index]);
+        asked[index] = true;
+      }
+      return true;
+    });
+  }
+  co_return answers;
+}
+
+}  // namespace wskeep::ipc

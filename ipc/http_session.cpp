@@ -1,0 +1,298 @@
+#include "ipc/http_session.hpp"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json.hpp>
+#include <cerrno>
+
+#include "ipc/channel.hpp"
+#include "ipc/gather.hpp"
+#include "ipc/line_stream.hpp"
+#include "ipc/run_on.hpp"
+#include "ipc/single_publish.hpp"
+#include "ipc/subscriber.hpp"
+#include "websocket/upgrade.hpp"
+
+namespace wskeep::ipc {
+namespace {
+
+namespace asio = boost::asio;
+using Descriptor = asio::posix::stream_descriptor;
+using Resource = Route::Resource;
+
+constexpr std::string_view v1_subprotocol = "wskeep.v1";
+/// A message to be sent is checked against the connection's own limit later; this bounds what is received until then.
+constexpr std::size_t largest_body = std::size_t{64} << 20U;
+
+Answer not_found() {
+  return error_answer(404, "not_found", "there is no such path or connection: GET /v1/connections lists them");
+}
+
+Answer text_answer(unsigned status, std::string text) {
+  return {.status = status, .content_type = "text/plain; charset=utf-8", .body = std::move(text)};
+}
+
+Answer method_not_allowed(std::string_view allowed) {
+  Answer answer =
+      error_answer(405, "method_not_allowed", "this path takes " + std::string(allowed) + " only");
+  answer.headers.emplace_back("Allow", allowed);
+  return answer;
+}
+
+Answer reading_error(websocket::HttpReader::Error error, const std::string& text) {
+  using Error = websocket::HttpReader::Error;
+  switch (error) {
+    case Error::head_too_large:
+      return error_answer(431, "too_large", "the request's headers are larger than ipc.limits.request_head");
+    case Error::body_too_large: return error_answer(413, "too_large", "the body is larger than max_message");
+    default: return error_answer(400, "bad_request", text.empty() ? "this is not HTTP/1.1" : text);
+  }
+}
+
+Answer refused_upgrade(websocket::UpgradeCheck check) {
+  const std::string_view error = check.status == 426   ? "upgrade_required"
+                                 : check.status == 405 ? "method_not_allowed"
+                                                       : "bad_request";
+  Answer answer = error_answer(check.status, error, check.text);
+  answer.headers = std::move(check.headers);
+  return answer;
+}
+
+Answer publish_answer(const PublishOutcome& outcome) {
+  using Kind = PublishOutcome::Kind;
+  const auto with_error = [&](std::string_view word) {
+    return boost::json::serialize(boost::json::object{
+               {"outcome", word}, {"error", outcome.error}, {"message", outcome.message}}) + "\n";
+  };
+  switch (outcome.kind) {
+    case Kind::written: return {.status = 200, .body = "{\"outcome\":\"written\"}\n"};
+    case Kind::queued: return {.status = 202, .body = "{\"outcome\":\"queued\"}\n"};
+    case Kind::rejected:
+      return {.status = outcome.error == "too_large"         ? 413U
+                        : outcome.error == "invalid_payload" ? 400U
+                                                             : 503U,
+              .body = with_error("rejected")};
+    case Kind::unknown: break;
+  }
+  return {.status = 502, .body = with_error("unknown")};
+}
+
+std::string join(const std::vector<std::string>& parts) {
+  std::string joined;
+  for (const std::string& part : parts) {
+    if (!joined.empty()) joined += ',';
+    joined += part;
+  }
+  return joined;
+}
+
+}  // namespace
+
+HttpSession::HttpSession(Descriptor descriptor, ClientSlot slot, Scope scope, const config::IpcLimits& limits,
+                         Directory& directory)
+    : descriptor_(std::move(descriptor)),
+      slot_(std::move(slot)),
+      scope_(scope),
+      limits_(limits),
+      directory_(directory),
+      reader_(websocket::HttpReader::Kind::request, {.head = limits.request_head, .body = largest_body}),
+      deadline_(descriptor_.get_executor()) {}
+
+void HttpSession::stop() {
+  stopped_ = true;
+  boost::system::error_code ignored;
+  descriptor_.close(ignored);
+  deadline_.cancel();
+}
+
+asio::awaitable<void> HttpSession::run() {
+  for (;;) {
+    const ReadOutcome outcome = co_await read_request();
+    if (outcome == ReadOutcome::ended || stopped_) break;
+    const bool keep_alive = outcome == ReadOutcome::request && reader_.head().keep_alive;
+    Answer response = std::move(refusal_);
+    if (outcome == ReadOutcome::request) response = co_await answer();
+    if (response.handed_over || stopped_) break;
+    const bool head_only = outcome == ReadOutcome::request && reader_.head().method == "HEAD";
+    const bool sent = co_await send(write_answer(response, keep_alive, head_only));
+    if (!sent || !keep_alive) break;
+    reader_.reset();
+  }
+  deadline_.cancel();
+}
+
+void HttpSession::set_deadline(std::chrono::milliseconds timeout) {
+  timed_out_ = false;
+  deadline_.expires_after(timeout);
+  // Cancelled before this session ends, and then it does not touch it.
+  deadline_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    timed_out_ = true;
+    boost::system::error_code ignored;
+    descriptor_.cancel(ignored);
+  });
+}
+
+asio::awaitable<bool> HttpSession::receive(std::chrono::milliseconds timeout) {
+  if (timeout.count() > 0) set_deadline(timeout);
+  for (;;) {
+    if (timed_out_ || stopped_) co_return false;
+    std::array<std::byte, 16384> buffer;
+    const ssize_t count = ::recv(descriptor_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (count > 0) {
+      received_.insert(received_.end(), buffer.begin(), buffer.begin() + count);
+      co_return true;
+    }
+    if (count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) co_return false;
+    boost::system::error_code error;
+    co_await descriptor_.async_wait(Descriptor::wait_read, asio::redirect_error(asio::use_awaitable, error));
+  }
+}
+
+asio::awaitable<HttpSession::ReadOutcome> HttpSession::read_request() {
+  bool begun = !received_.empty();
+  if (begun) set_deadline(limits_.request);
+  for (;;) {
+    const auto result = reader_.read(received_);
+    received_.erase(received_.begin(), received_.begin() + static_cast<std::ptrdiff_t>(result.consumed));
+    if (result.status == websocket::HttpReader::Status::complete) co_return ReadOutcome::request;
+    if (result.status == websocket::HttpReader::Status::error) {
+      refusal_ = reading_error(result.error, result.text);
+      co_return ReadOutcome::refused;
+    }
+    // The whole request has one deadline, from its first byte on: dripping does not help.
+    const auto timeout = begun ? std::chrono::milliseconds(0) : limits_.idle;
+    const bool received = co_await receive(timeout);
+    if (!received) {
+      if (!timed_out_ || stopped_ || !begun) co_return ReadOutcome::ended;
+      refusal_ = error_answer(408, "request_timeout", "the request was not complete within ipc.limits.request");
+      co_return ReadOutcome::refused;
+    }
+    if (!begun) set_deadline(limits_.request);
+    begun = true;
+  }
+}
+
+asio::awaitable<bool> HttpSession::send(std::string text) {
+  set_deadline(limits_.request);
+  std::string_view rest = text;
+  while (!rest.empty() && !timed_out_ && !stopped_) {
+    const ssize_t count =
+        ::send(descriptor_.native_handle(), rest.data(), rest.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (count > 0) {
+      rest.remove_prefix(static_cast<std::size_t>(count));
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      boost::system::error_code error;
+      co_await descriptor_.async_wait(Descriptor::wait_write, asio::redirect_error(asio::use_awaitable, error));
+    } else if (errno != EINTR) {
+      co_return false;
+    }
+  }
+  co_return rest.empty();
+}
+
+asio::awaitable<Answer> HttpSession::answer() {
+  deadline_.cancel();
+  const auto target = parse_target(reader_.head().target);
+  if (!target) co_return error_answer(400, "bad_request", "the path or the query is not well-formed");
+  const Route route = find_route(target->path);
+  if (route.resource == Resource::none || (scope_ == Scope::monitoring && !is_monitoring(route.resource))) {
+    co_return not_found();
+  }
+  const std::string& method = reader_.head().method;
+  const bool reads = method == "GET" || method == "HEAD";
+  if (!reads && route.resource != Resource::messages) co_return method_not_allowed("GET, HEAD");
+  switch (route.resource) {
+    case Resource::health: co_return text_answer(200, "ok\n");
+    case Resource::readiness: {
+      const auto names = co_await gather(
+          directory_, [](Upstream& upstream) { return upstream.ready() ? "" : upstream.name() + "\n"; });
+      std::string waiting;
+      for (const std::string& name : names) waiting += name;
+      co_return waiting.empty() ? text_answer(200, "ready\n") : text_answer(503, waiting);
+    }
+    case Resource::connections: {
+      const auto summaries = co_await gather(directory_, [](Upstream& upstream) {
+        return boost::json::serialize(upstream.describe(Upstream::Detail::summary));
+      });
+      co_return Answer{.body = "{\"connections\":[" + join(summaries) + "]}\n"};
+    }
+    case Resource::status:
+    case Resource::metrics: {
+      const bool metrics = route.resource == Resource::metrics;
+      auto ask = [&](auto done) { metrics ? directory_.metrics(done) : directory_.status(done); };
+      std::string body = co_await run_on<std::string>(descriptor_.get_executor(), ask);
+      if (metrics) co_return Answer{.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = body};
+      co_return Answer{.body = body + "\n"};
+    }
+    default: break;
+  }
+  Answer answered = co_await answer_connection(route, *target);
+  co_return answered;
+}
+
+asio::awaitable<Answer> HttpSession::answer_connection(const Route& route, const Target& target) {
+  Upstream* upstream = directory_.find(route.name);
+  if (upstream == nullptr) co_return not_found();
+  if (route.resource == Resource::messages) {
+    const std::string& method = reader_.head().method;
+    if (method == "POST") {
+      Answer posted = co_await post_message(*upstream);
+      co_return posted;
+    }
+    if (method == "GET") {
+      Answer subscribed = co_await subscribe(*upstream, target);
+      co_return subscribed;
+    }
+    co_return method_not_allowed("GET, POST");
+  }
+  const bool attempts = route.resource == Resource::attempts;
+  std::string body = co_await call_on(upstream->executor(), [&] {
+    if (!attempts) return boost::json::serialize(upstream->describe(Upstream::Detail::whole));
+    return boost::json::serialize(boost::json::object{{"cycles", upstream->describe_attempts()}});
+  });
+  co_return Answer{.body = body + "\n"};
+}
+
+asio::awaitable<Answer> HttpSession::subscribe(Upstream& upstream, const Target& target) {
+  const websocket::HttpHead& head = reader_.head();
+  const bool upgrade = head.has_token("connection", "upgrade") && head.find("upgrade") != nullptr;
+  auto parsed = parse_subscription(target, !upgrade);
+  if (const auto* problem = std::get_if<std::string>(&parsed)) co_return error_answer(400, "bad_request", *problem);
+  Subscription subscription = std::get<Subscription>(parsed);
+  std::string response;
+  if (upgrade) {
+    auto check = websocket::check_upgrade_request(head);
+    if (!check.ok) co_return refused_upgrade(std::move(check));
+    subscription.v1 =
+        std::find(check.subprotocols.begin(), check.subprotocols.end(), v1_subprotocol) != check.subprotocols.end();
+    response = websocket::write_upgrade_response(check.key, subscription.v1 ? v1_subprotocol : "");
+  }
+  const int socket = descriptor_.release();
+  const bool started = co_await call_on(upstream.executor(), [&] {
+    if (!find_start(upstream.channel().ring(), subscription)) return false;
+    if (upgrade) {
+      Subscriber::start(upstream, socket, std::move(slot_), subscription, response, received_);
+    } else {
+      LineStream::start(upstream, socket, std::move(slot_), subscription);
+    }
+    return true;
+  });
+  if (started) co_return Answer{.handed_over = true};
+  descriptor_.assign(socket);
+  co_return error_answer(400, "bad_request", "the cursor is ahead of the newest message");
+}
+
+asio::awaitable<Answer> HttpSession::post_message(Upstream& upstream) {
+  const auto opcode = is_text(reader_.head().find("content-type")) ? websocket::Opcode::text : websocket::Opcode::binary;
+  auto start = [&](auto done) {
+    publish_once(upstream, opcode, std::as_bytes(std::span(reader_.body())), done);
+  };
+  const PublishOutcome outcome = co_await run_on<PublishOutcome>(upstream.executor(), start);
+  co_return publish_answer(outcome);
+}
+
+}  // namespace wskeep::ipc

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/json/fwd.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "websocket/frame.hpp"
+
+namespace wskeep::ipc {
+
+class Channel;
+
+/// Why a message was not sent.
+struct Rejection {
+  std::string_view error;  ///< a stable name
+  std::string message;     ///< a sentence
+};
+
+/// Who is told what became of a message that was accepted.
+class PublishObserver {
+ public:
+  virtual ~PublishObserver() = default;
+  /// The kernel has taken all of it.
+  virtual void on_written(std::uint64_t token) = 0;
+  /// The session ended before; nobody knows how much of it arrived.
+  virtual void on_unknown(std::uint64_t token, const Rejection& reason) = 0;
+};
+
+/// A connection, as the local side sees it. Implemented by the daemon; the local side knows nothing else of it.
+/// `name` and `executor` may be called on any thread, all else on the executor's.
+class Upstream {
+ public:
+  virtual ~Upstream() = default;
+
+  [[nodiscard]] virtual const std::string& name() const noexcept = 0;
+  [[nodiscard]] virtual boost::asio::any_io_executor executor() = 0;
+
+  [[nodiscard]] virtual Channel& channel() noexcept = 0;
+  [[nodiscard]] virtual std::string_view state_name() const noexcept = 0;
+  [[nodiscard]] virtual bool ready() const noexcept = 0;
+
+  enum class Detail : std::uint8_t { summary, whole };
+  [[nodiscard]] virtual boost::json::object describe(Detail detail) const = 0;
+  [[nodiscard]] virtual boost::json::array describe_attempts() const = 0;
+
+  /// Takes a message to be sent, whole, when `flush` is called. `payload` is masked while it is copied. The observer, when there
+  /// is one, is told later what became of it, never from within this call.
+  [[nodiscard]] virtual std::optional<Rejection> publish(websocket::Opcode opcode, std::span<const std::byte> payload,
+                                                         std::weak_ptr<PublishObserver> observer,
+                                                         std::uint64_t token) = 0;
+  virtual void flush() = 0;
+
+  /// False while so much waits to be sent that publishers are not to be read from.
+  [[nodiscard]] virtual bool accepts_more() const noexcept = 0;
+};
+
+/// All connections, and what the daemon says of itself.
+class Directory {
+ public:
+  virtual ~Directory() = default;
+
+  /// nullptr: there is none of that name. Any thread; the result lives as long as the server does.
+  [[nodiscard]] virtual Upstream* find(std::string_view name) = 0;
+  [[nodiscard]] virtual std::vector<Upstream*> all() = 0;
+
+  /// JSON and Prometheus text; `done` is called on the caller's executor.
+  virtual void status(std::function<void(std::string)> done) = 0;
+  virtual void metrics(std::function<void(std::string)> done) = 0;
+};
+
+}  // namespace wskeep::ipc

@@ -1,0 +1,284 @@
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cli/options.hpp"
+#include "cli/run.hpp"
+#include "tests/unit/cli/scripted_server.hpp"
+
+namespace wskeep::cli {
+namespace {
+
+using test::frame;
+using test::Peer;
+using test::ScriptedServer;
+using test::text_frame;
+using websocket::Opcode;
+
+struct Outcome {
+  ExitCode code = ExitCode::ok;
+  std::string output;
+  std::string error;
+};
+
+/// A file without a name, so that no command waits for somebody to read.
+class Scratch {
+ public:
+  explicit Scratch(std::string_view content = {})
+      : descriptor_(::open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)) {
+    EXPECT_EQ(::write(descriptor_, content.data(), content.size()),
+              static_cast<ssize_t>(content.size()));
+    ::lseek(descriptor_, 0, SEEK_SET);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() { ::close(descriptor_); }
+
+  [[nodiscard]] int descriptor() const { return descriptor_; }
+  [[nodiscard]] std::string content() const {
+    std::string text(1U << 20U, '\0');
+    const ssize_t count = ::pread(descriptor_, text.data(), text.size(), 0);
+    text.resize(static_cast<std::size_t>(count));
+    return text;
+  }
+
+ private:
+  int descriptor_;
+};
+
+Outcome run_command(const std::string& socket, std::vector<std::string> arguments,
+                    std::string_view input = {}) {
+  arguments.insert(arguments.begin(), {"--socket", socket, "--timeout", "5s"});
+  const auto parsed = parse_arguments(arguments);
+  const Scratch in(input);
+  const Scratch out;
+  const Scratch error;
+  const Console console(in.descriptor(), out.descriptor(), error.descriptor(),
+                        ColorChoice::automatic);
+  const ExitCode code = run(std::get<Options>(parsed), console);
+  return {code, out.content(), error.content()};
+}
+
+std::string answer(int status, std::string_view body) {
+  return "HTTP/1.1 " + std::to_string(status) +
+         " x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + std::string(body);
+}
+
+ScriptedServer::Script answers(int status, std::string_view body) {
+  return [=](Peer& peer) {
+    peer.read_until("\r\n\r\n");
+    peer.write(answer(status, body));
+    peer.drain();
+  };
+}
+
+constexpr std::string_view hello =
+    R"({"event":"hello","epoch":"5f2c","first":1,"last":3,"next":4,"state":"ready"})";
+
+TEST(Commands, WithoutADaemonTheExitCodeSaysSo) {
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"list"},
+                                                    {"show", "x"},
+                                                    {"tail", "x"},
+                                                    {"send", "x", "y"},
+                                                    {"send", "x"},
+                                                    {"status"}}) {
+    const Outcome outcome = run_command("/nonexistent/socket", arguments);
+    EXPECT_EQ(outcome.code, ExitCode::no_daemon);
+    EXPECT_NE(outcome.error.find("is wskeepd running?"), std::string::npos) << outcome.error;
+    EXPECT_EQ(outcome.output, "");
+  }
+  const Outcome names = run_command("/nonexistent/socket", {"list", "--names"});
+  EXPECT_EQ(names.code, ExitCode::no_daemon);
+  EXPECT_EQ(names.error, "");
+}
+
+TEST(Commands, AnUnknownConnectionHasItsOwnExitCode) {
+  constexpr std::string_view body = R"({"error":"not_found","message":"No."})";
+  const ScriptedServer server(std::vector(4, answers(404, body)));
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"show", "x"}, {"tail", "x"}, {"send", "x", "y"}, {"send", "x"}}) {
+    const Outcome outcome = run_command(server.path(), arguments);
+    EXPECT_EQ(outcome.code, ExitCode::no_connection);
+    EXPECT_NE(outcome.error.find("no connection is named 'x'"), std::string::npos);
+  }
+}
+
+TEST(ListCommand, NamesStandOneALine) {
+  const ScriptedServer server({answers(200, R"({"connections":[{"name":"a"},{"name":"b"}]})")});
+  EXPECT_EQ(run_command(server.path(), {"list", "--names"}).output, "a\nb\n");
+}
+
+TEST(TailCommand, PrintsPayloadsAloneAndStopsAtTheLimit) {
+  std::string request;
+  const ScriptedServer server({[&](Peer& peer) {
+    request = peer.upgrade(text_frame(hello));
+    peer.write(text_frame("4 1\none") + text_frame(R"({"event":"gap","from":5,"to":8})"));
+    peer.write(text_frame("9 1\ntwo") + text_frame("10 1\nthree"));
+    peer.drain();
+  }});
+  const Outcome outcome =
+      run_command(server.path(), {"tail", "trades", "--limit", "2", "--from", "oldest"});
+  EXPECT_EQ(outcome.code, ExitCode::ok);
+  EXPECT_EQ(outcome.output, "one\ntwo\n");
+  EXPECT_EQ(outcome.error, "");
+  EXPECT_EQ(request.substr(0, 59), "GET /v1/connections/trades/messages?gap=skip&from=oldest HT");
+}
+
+TEST(TailCommand, EventsStandAmongTheMessages) {
+  const ScriptedServer server({[&](Peer& peer) {
+    peer.upgrade(text_frame("4 1\none") + text_frame(R"({"event":"gap"})") +
+                 text_frame("9 1\ntwo"));
+    peer.drain();
+  }});
+  EXPECT_EQ(run_command(server.path(), {"tail", "x", "--events", "--limit", "2"}).output,
+            "one\n{\"event\":\"gap\"}\ntwo\n");
+}
+
+TEST(TailCommand, ADaemonThatEndsItIsDisconnected) {
+  const ScriptedServer server(
+      {[](Peer& peer) { peer.upgrade(text_frame("4 1\none")); },
+       [](Peer& peer) { peer.upgrade(frame(Opcode::close, "\x03\xE9stopping")); }});
+  const Outcome gone = run_command(server.path(), {"tail", "x"});
+  EXPECT_EQ(gone.code, ExitCode::disconnected);
+  EXPECT_EQ(gone.output, "one\n");
+  EXPECT_NE(gone.error.find("went away"), std::string::npos) << gone.error;
+  const Outcome closed = run_command(server.path(), {"tail", "x"});
+  EXPECT_EQ(closed.code, ExitCode::disconnected);
+  EXPECT_NE(closed.error.find("close code 1001, stopping"), std::string::npos) << closed.error;
+}
+
+TEST(TailCommand, ReconnectsWithTheCursorOfTheLastMessage) {
+  std::vector<std::string> requests;
+  const ScriptedServer server(
+      {[&](Peer& peer) { requests.push_back(peer.upgrade(text_frame(hello))); },
+       [&](Peer& peer) {
+         requests.push_back(peer.upgrade(text_frame(hello) + text_frame("4 1\none")));
+       },
+       answers(503, R"({"error":"too_many_clients","message":"Full."})"),
+       [&](Peer& peer) {
+         requests.push_back(peer.upgrade(text_frame("5 1\ntwo")));
+         peer.drain();
+       }});
+  const Outcome outcome = run_command(server.path(), {"tail", "x", "--reconnect", "--limit", "2"});
+  EXPECT_EQ(outcome.code, ExitCode::ok);
+  EXPECT_EQ(outcome.output, "one\ntwo\n");
+  ASSERT_EQ(requests.size(), 3U);
+  EXPECT_EQ(requests[0].find("after="), std::string::npos);
+  EXPECT_NE(requests[1].find("after=5f2c:3 "), std::string::npos) << requests[1];
+  EXPECT_NE(requests[2].find("after=5f2c:4 "), std::string::npos) << requests[2];
+}
+
+TEST(TailCommand, AReaderThatLeavesEndsItQuietly) {
+  std::signal(SIGPIPE, SIG_IGN);
+  const ScriptedServer server({[](Peer& peer) {
+    peer.upgrade();
+    peer.drain();
+  }});
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  ::close(ends[0]);
+  const Scratch error;
+  const Console console(0, ends[1], error.descriptor(), ColorChoice::never);
+  const auto parsed = parse_arguments({"--socket", server.path(), "tail", "x"});
+  EXPECT_EQ(run(std::get<Options>(parsed), console), ExitCode::ok);
+  EXPECT_EQ(error.content(), "");
+  ::close(ends[1]);
+}
+
+TEST(TailCommand, AMessageWithoutItsNumberIsAnError) {
+  const ScriptedServer server({[](Peer& peer) {
+    peer.upgrade(text_frame("no number"));
+    peer.drain();
+  }});
+  const Outcome outcome = run_command(server.path(), {"tail", "x"});
+  EXPECT_EQ(outcome.code, ExitCode::failed);
+  EXPECT_EQ(outcome.output, "");
+}
+
+TEST(SendCommand, OneMessageIsPosted) {
+  std::string request;
+  const ScriptedServer server({[&](Peer& peer) {
+                                 request = peer.read_until("hello");
+                                 peer.write(answer(200, R"({"outcome":"written"})"));
+                               },
+                               answers(202, R"({"outcome":"queued"})"),
+                               answers(503, R"({"error":"not_connected","message":"It is away.",)"
+                                            R"("outcome":"rejected"})"),
+                               answers(503, R"({"error":"send_buffer_full","message":"Full.",)"
+                                            R"("outcome":"rejected"})"),
+                               answers(502, R"({"outcome":"unknown"})")});
+  EXPECT_EQ(run_command(server.path(), {"send", "x", "hello"}).code, ExitCode::ok);
+  EXPECT_NE(request.find("Content-Type: text/plain"), std::string::npos);
+  EXPECT_EQ(run_command(server.path(), {"send", "x", "hello"}).code, ExitCode::ok);
+  const Outcome away = run_command(server.path(), {"send", "x", "hello"});
+  EXPECT_EQ(away.code, ExitCode::disconnected);
+  EXPECT_NE(away.error.find("x: It is away."), std::string::npos) << away.error;
+  EXPECT_EQ(run_command(server.path(), {"send", "x", "hello"}).code, ExitCode::failed);
+  const Outcome unknown = run_command(server.path(), {"send", "x", "hello"});
+  EXPECT_EQ(unknown.code, ExitCode::failed);
+  EXPECT_NE(unknown.error.find("it may have been sent, or not"), std::string::npos);
+}
+
+TEST(SendCommand, LinesGoOutWithoutWaitingForEachOther) {
+  std::vector<std::string> received;
+  const ScriptedServer server({[&](Peer& peer) {
+    peer.upgrade(text_frame(hello));
+    Opcode opcode{};
+    // No answer before the third came: who waits after each line never gets there.
+    for (int each = 0; each < 3; ++each) received.push_back(peer.read_frame(opcode));
+    for (const char* id : {"2", "1", "3"}) {
+      peer.write(text_frame(std::string(R"({"event":"sent","id":")") + id + "\"}"));
+    }
+    peer.drain();
+  }});
+  const Outcome outcome = run_command(server.path(), {"send", "x"}, "one\n\nlast");
+  EXPECT_EQ(outcome.code, ExitCode::ok) << outcome.error;
+  EXPECT_EQ(received, (std::vector<std::string>{"1\none", "2\n", "3\nlast"}));
+}
+
+TEST(SendCommand, TheFirstLineThatFailsEndsIt) {
+  const ScriptedServer server({[](Peer& peer) {
+    peer.upgrade();
+    Opcode opcode{};
+    peer.read_frame(opcode);
+    peer.read_frame(opcode);
+    peer.write(text_frame(R"({"event":"sent","id":"1"})") +
+               text_frame(R"({"event":"failed","id":"2","error":"not_connected",)"
+                          R"("message":"upstream is away"})"));
+    peer.drain();
+  }});
+  const Outcome outcome = run_command(server.path(), {"send", "x"}, "a\nb\n");
+  EXPECT_EQ(outcome.code, ExitCode::disconnected);
+  EXPECT_EQ(outcome.error,
+            "wskeep: line 2 was not sent: upstream is away; stopped there (of 2 lines handed over, "
+            "1 went out)\n");
+}
+
+TEST(SendCommand, ADaemonThatGoesAwayLeavesLinesUnknown) {
+  const ScriptedServer server({[](Peer& peer) {
+    peer.upgrade();
+    Opcode opcode{};
+    peer.read_frame(opcode);
+    peer.read_frame(opcode);
+    peer.write(text_frame(R"({"event":"sent","id":"1"})"));
+  }});
+  const Outcome outcome = run_command(server.path(), {"send", "x"}, "a\nb\n");
+  EXPECT_EQ(outcome.code, ExitCode::disconnected);
+  EXPECT_NE(outcome.error.find("1 line went out, and of 1 more it is not known"), std::string::npos)
+      << outcome.error;
+}
+
+TEST(CheckCommand, ProblemsGoToStandardError) {
+  const Outcome outcome = run_command("/unused", {"check", "/nonexistent/wskeep.yaml"});
+  EXPECT_EQ(outcome.code, ExitCode::configuration);
+  EXPECT_EQ(outcome.output, "");
+  EXPECT_NE(outcome.error.find("/nonexistent/wskeep.yaml"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace wskeep::cli

@@ -1,0 +1,94 @@
+#include "cli/overview.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+
+#include "cli/show.hpp"
+
+namespace wskeep::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view body = R"({"connections":[
+  {"name":"a","state":"ready","since":"2026-01-31T12:00:00Z","url":"wss://a","messages_in":1000,
+   "bytes_in":2048,"round_trip_ms":12.4,"last_error":{"error":"x","message":"old"}},
+  {"name":"b","state":"backing_off","url":"wss://b","last_error":{"error":"http_status",
+   "message":"it said \u001b[31m503"},"new_field":{}},
+  {"name":"c","state":"ready","url":"wss://c","last_error":null}]})";
+
+std::string joined(const Table& table) {
+  std::string text;
+  for (const Line& line : table.lines(0, false)) text += line.text + "\n";
+  return text;
+}
+
+TEST(Overview, CountsStates) {
+  EXPECT_EQ(count_states(parse_overview(body, {})), "3 connections: 2 ready, 1 backing_off");
+  EXPECT_EQ(count_states(parse_overview(R"({"connections":[]})", {})),
+            "no connections are configured");
+}
+
+TEST(Overview, ShowsTheErrorOnlyOfWhatIsNotReady) {
+  const Overview overview = parse_overview(body, {});
+  const std::string text =
+      joined(make_table(overview, nullptr, *parse_time("2026-01-31T14:05:00Z")));
+  EXPECT_NE(text.find("2 h 5 min"), std::string::npos) << text;
+  EXPECT_NE(text.find("wss://a"), std::string::npos);
+  EXPECT_EQ(text.find("old"), std::string::npos);
+  EXPECT_NE(text.find("it said \\x1b[31m503"), std::string::npos) << text;
+  EXPECT_EQ(text.find("MSG/S"), std::string::npos);
+}
+
+TEST(Overview, RatesComeFromTwoOfThem) {
+  const std::chrono::steady_clock::time_point begin{};
+  const Overview before = parse_overview(body, begin);
+  Overview after = parse_overview(body, begin + 2s);
+  after.connections[0].messages_in += 480;
+  after.connections[0].bytes_in += 4096;
+  const std::string text = joined(make_table(after, &before, {}));
+  EXPECT_NE(text.find("MSG/S"), std::string::npos);
+  EXPECT_NE(text.find("   240  2.0 KiB/s"), std::string::npos) << text;
+}
+
+TEST(Overview, CountersThatWentBackGiveNoRate) {
+  const std::chrono::steady_clock::time_point begin{};
+  const Overview before = parse_overview(body, begin);
+  Overview after = parse_overview(body, begin + 1s);
+  for (Summary& each : after.connections) each.messages_in = 0;
+  after.connections.erase(after.connections.begin() + 1, after.connections.end());
+  const std::string text = joined(make_table(after, &before, {}));
+  EXPECT_EQ(text.find("/s "), std::string::npos) << text;
+}
+
+TEST(Overview, NonsenseIsRefused) {
+  for (const char* text : {"", "[]", "{}", R"({"connections":{}})", "<html>"}) {
+    EXPECT_THROW(static_cast<void>(parse_overview(text, {})), std::runtime_error) << text;
+  }
+}
+
+TEST(Show, ToleratesWhatIsMissingAndShowsWhatIsNew) {
+  const std::string text =
+      render_connection(R"({"name":"a","state":"failed","tls":{"certificates":[{"subject":"CN=a",)"
+                        R"("not_after":"2026-02-01T00:00:00Z"}]},"ring":{"first":5,"last":4},)"
+                        R"("last_error":{"message":"no\nway"},"brand_new":[1,"x"]})",
+                        *parse_time("2026-01-30T00:00:00Z"), false);
+  EXPECT_NE(text.find("state        failed\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("(2 d left)"), std::string::npos) << text;
+  EXPECT_NE(text.find("none yet"), std::string::npos) << text;
+  EXPECT_NE(text.find("no\\nway"), std::string::npos) << text;
+  EXPECT_NE(text.find("brand new    1, x\n"), std::string::npos) << text;
+}
+
+TEST(Show, AnExpiredCertificateIsRed) {
+  const std::string text =
+      render_connection(R"({"tls":{"certificates":[{"not_after":"2026-02-01T00:00:00Z"}]}})",
+                        *parse_time("2026-02-03T00:00:00Z"), true);
+  EXPECT_NE(text.find("\x1b[31m2026-02-01T00:00:00Z (expired 2 d ago)\x1b[0m"), std::string::npos)
+      << text;
+}
+
+}  // namespace
+}  // namespace wskeep::cli
