@@ -58,6 +58,10 @@ class Environment final : public daemon::Environment {
   /// lets it fail.
   std::function<bool(std::uint64_t)> on_operation;
 
+  Environment() {
+    keeper_.async_wait([](boost::system::error_code) {});
+  }
+
   boost::asio::any_io_executor executor() override { return context.get_executor(); }
   daemon::TimePoint now() const override { return now_; }
   daemon::WallTime wall_now() const override {
@@ -245,6 +249,11 @@ class Environment final : public daemon::Environment {
  public:
   /// Behind all else: the coroutines that its end destroys refer to the above.
   boost::asio::io_context context{1};
+
+ private:
+  /// Always the first of Asio's timers to be due, if only in centuries, so that the others cost no
+  /// system call.
+  boost::asio::steady_timer keeper_{context, daemon::TimePoint::max() - std::chrono::hours(1)};
 };
 
 }  // namespace wskeep::simulated

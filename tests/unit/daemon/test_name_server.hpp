@@ -28,19 +28,9 @@ class TestNameServer {
   using Script = std::function<Answer(const std::string& name, bool six)>;
 
   explicit TestNameServer(Script script) : script_(std::move(script)) {
-    socket_ = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    if (::bind(socket_, reinterpret_cast<sockaddr*>(&address), size) != 0)
-      throw std::runtime_error("cannot bind");
-    ::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size);
-    port_ = ntohs(address.sin_port);
-    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-        ::listen(listener_, 4) != 0)
-      throw std::runtime_error("cannot listen");
+    // The port that is free for one protocol may be taken for the other.
+    for (int tries = 0; !bind_both(); ++tries)
+      if (tries == 100) throw std::runtime_error("no port is free");
     const timeval tick{0, 20'000};
     ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof tick);
     ::setsockopt(listener_, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof tick);
@@ -62,6 +52,24 @@ class TestNameServer {
   [[nodiscard]] int stream_questions() const noexcept { return stream_questions_; }
 
  private:
+  bool bind_both() {
+    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    socket_ = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* const generic = reinterpret_cast<sockaddr*>(&address);
+    if (::bind(listener_, generic, size) == 0 && ::listen(listener_, 4) == 0 &&
+        ::getsockname(listener_, generic, &size) == 0 && ::bind(socket_, generic, size) == 0) {
+      port_ = ntohs(address.sin_port);
+      return true;
+    }
+    ::close(listener_);
+    ::close(socket_);
+    return false;
+  }
+
   void run() {
     std::array<char, 1500> buffer{};
     while (!stop_) {
