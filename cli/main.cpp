@@ -1,7 +1,7 @@
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdlib>
 #include <string>
 #include <variant>
 #include <vector>
@@ -25,10 +25,20 @@ void prepare_signals() {
   if (std::signal(SIGINT, SIG_IGN) != SIG_IGN) std::signal(SIGINT, leave_interrupted);
 }
 
+/// Where a standard descriptor is closed, the next socket would take its number and its part.
+void fill_standard_descriptors() {
+  int descriptor = 0;
+  do {
+    descriptor = ::open("/dev/null", O_RDWR);
+  } while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+  if (descriptor >= 0) ::close(descriptor);
+}
+
 }  // namespace
 
 int main(int count, char** values) {
   using namespace wskeep::cli;
+  fill_standard_descriptors();
   prepare_signals();
   const std::vector<std::string> arguments(values + (count > 0 ? 1 : 0), values + count);
   const auto parsed = parse_arguments(arguments);

@@ -115,7 +115,12 @@ IoResult TlsTransport::read(std::span<std::byte> buffer) noexcept {
     }
     done += count;
   }
-  if (done == 0) return read_end_;
+  if (done == 0) {
+    // A session ticket has OpenSSL take its buffers, and those for writing it would keep until the
+    // next write: 16 KiB of each idle connection.
+    SSL_free_buffers(ssl_.get());
+    return read_end_;
+  }
   more_ = done == buffer.size();
   return {Status::done, done, Error::none};
 }

@@ -46,6 +46,7 @@ Receiver::Outcome Receiver::receive_in_place(net::Transport& transport) {
     return outcome;
   }
   outcome.io = transport.read({channel_.ring().unwritten() + pending_, room});
+  outcome.drained = outcome.io.bytes < room;
   if (outcome.io.status == net::IoResult::Status::done) parse_in_place(outcome.io.bytes, outcome);
   return outcome;
 }
@@ -85,6 +86,7 @@ Receiver::Outcome Receiver::receive_compressed(net::Transport& transport) {
   }
   const auto buffer = scratch();
   outcome.io = transport.read(buffer);
+  outcome.drained = outcome.io.bytes < buffer.size();
   if (outcome.io.status == net::IoResult::Status::done) read_compressed(buffer.first(outcome.io.bytes), outcome);
   return outcome;
 }

@@ -31,6 +31,7 @@ class Receiver {
  public:
   struct Outcome {
     net::IoResult io;      ///< of the transport; `bytes` were received
+    bool drained = false;  ///< the transport had less than there was room for: it has no more now
     bool stalled = false;  ///< nothing was read, for the channel waits for a reader
     bool stopped = false;  ///< a Close frame or a violation: nothing more is read
     std::optional<websocket::Violation> violation;

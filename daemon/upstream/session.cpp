@@ -120,7 +120,9 @@ bool Session::handle(const Receiver::Outcome& outcome) {
     message_since_ = last_receive_;
   }
   switch (outcome.io.status) {
-    case IoResult::Status::done: return true;
+    case IoResult::Status::done:
+      if (!outcome.drained) return true;
+      [[fallthrough]];
     case IoResult::Status::would_block: opened_.transport->want_read(); return false;
     case IoResult::Status::end:
     case IoResult::Status::failed: transport_ended(outcome.io); return false;

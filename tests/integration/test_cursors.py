@@ -77,7 +77,7 @@ def test_a_cursor_of_another_epoch_is_a_gap_of_unknown_size(kept: Session) -> No
 
 
 def test_a_cursor_whose_messages_are_gone_is_a_gap(start_session: StartSession) -> None:
-    session = start_session(history="64KiB")
+    session = start_session(history="64KiB", max_message="8KiB")  # a ring is at least as large as a message
     session.peer.send(b"".join(text(f"{number:0100d}") for number in range(5_000)))
     ring = wait_for(lambda: (found := session.daemon.connection("feed")["ring"])["last"] == 5_000 and found)
     assert ring["first"] > 11

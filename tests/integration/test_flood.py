@@ -21,6 +21,10 @@ BLOCK = 10_000
 PAYLOAD = 100
 
 
+SMALL = {"history": "64KiB", "max_message": "8KiB", "patience": "1ms"}
+"""A ring that a reader is soon lapped in."""
+
+
 def numbered_block(first: int) -> bytes:
     """The frames of BLOCK messages that hold their own number and are all equally long."""
     head = frames.header(Opcode.TEXT, PAYLOAD).decode("latin-1")
@@ -104,7 +108,7 @@ def _drain(app: Subscriber, of: Callable[[], Message | dict[str, object]], last:
 
 
 def test_what_a_slow_reader_lost_is_told_exactly(start_session: StartSession) -> None:
-    session = start_session(history="64KiB", patience="1ms")
+    session = start_session(**SMALL)
     app = session.daemon.subscribe_v1("feed")
     count = 20_000
     session.peer.send(b"".join(numbered_block(first) for first in range(0, count, BLOCK)))
@@ -118,7 +122,7 @@ def test_what_a_slow_reader_lost_is_told_exactly(start_session: StartSession) ->
 
 
 def test_a_lapped_plain_reader_is_closed_with_how_much_it_lost(start_session: StartSession) -> None:
-    session = start_session(history="64KiB", patience="1ms")
+    session = start_session(**SMALL)
     app = session.daemon.subscribe("feed")
     count = 20_000
     session.peer.send(b"".join(numbered_block(first) for first in range(0, count, BLOCK)))
@@ -134,7 +138,7 @@ def test_a_lapped_plain_reader_is_closed_with_how_much_it_lost(start_session: St
 
 
 def test_a_lapped_plain_reader_may_skip(start_session: StartSession) -> None:
-    session = start_session(history="64KiB", patience="1ms")
+    session = start_session(**SMALL)
     app = session.daemon.subscribe("feed", "gap=skip")
     count = 20_000
     session.peer.send(b"".join(numbered_block(first) for first in range(0, count, BLOCK)))
@@ -146,7 +150,7 @@ def test_a_lapped_plain_reader_may_skip(start_session: StartSession) -> None:
 
 
 def test_a_lapped_v1_reader_may_ask_to_be_closed(start_session: StartSession) -> None:
-    session = start_session(history="64KiB", patience="1ms")
+    session = start_session(**SMALL)
     app = session.daemon.subscribe_v1("feed", "gap=close")
     session.peer.send(numbered_block(0))
     _wait_for_last(session.daemon, BLOCK)

@@ -69,8 +69,10 @@ def test_version() -> None:
 def test_check(folder: Path) -> None:
     good = folder / "good.yaml"
     good.write_text(GOOD.replace("127.0.0.1:0", "127.0.0.1:9464"))
-    done = run_program("wskeepd", ["--check", good])
+    done = run_program("wskeepd", ["--check", good], environment={"TOKEN": "secret"})
     assert done.returncode == 0, done
+    done = run_program("wskeepd", ["--check", good])
+    assert done.returncode != 0 and "TOKEN" in done.stderr, "a variable that is not set is told before the start"
     bad = folder / "bad.yaml"
     bad.write_text(BAD)
     done = run_program("wskeepd", ["--check", bad])

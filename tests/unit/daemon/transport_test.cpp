@@ -42,11 +42,14 @@ TEST(TcpTransport, CarriesBytesBothWaysAndKnowsItsAddresses) {
 
 TEST(TcpTransport, AResetIsAFailure) {
   TestServer server([](int descriptor) {
+    char byte = 0;
+    ::recv(descriptor, &byte, 1, 0);  // not before the dial is over
     const linger now{1, 0};
     ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &now, sizeof now);
   });
   RealNetwork network;
   const auto transport = transport_of(network.dial(server.port(), false, "x", {}));
+  write_all(network, *transport, "x");
   Collector collector(*transport, 100);
   network.run_until([&] { return collector.end.has_value(); });
   EXPECT_EQ(collector.end->status, Status::failed);
