@@ -7,6 +7,12 @@
 
 namespace wskeep::cli {
 
+namespace {
+
+constexpr std::size_t longest_aligned = 16;
+
+}  // namespace
+
 void Facts::group(std::string title) {
   groups_.push_back({std::move(title), {}});
 }
@@ -20,7 +26,11 @@ void Facts::add(std::string label, std::string_view value, Color color) {
 std::string Facts::text() const {
   std::size_t widest = 0;
   for (const Group& group : groups_) {
-    for (const Fact& fact : group.facts) widest = std::max(widest, display_width(fact.label));
+    for (const Fact& fact : group.facts) {
+      // One long label, such as a header's name, shall not push all values to the right.
+      const std::size_t width = display_width(fact.label);
+      if (width <= longest_aligned) widest = std::max(widest, width);
+    }
   }
   std::string text;
   for (const Group& group : groups_) {
@@ -29,7 +39,7 @@ std::string Facts::text() const {
     if (!group.title.empty()) text += paint(group.title, Color::bold, colors_) + "\n";
     for (const Fact& fact : group.facts) {
       text += "  " + fact.label;
-      text.append(widest - display_width(fact.label) + 2, ' ');
+      text.append(std::max(widest, display_width(fact.label)) - display_width(fact.label) + 2, ' ');
       text += paint(fact.value, fact.color, colors_) + "\n";
     }
   }

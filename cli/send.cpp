@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "cli/request.hpp"
 #include "ipc/client/http_client.hpp"
 #include "ipc/client/message_stream.hpp"
+#include "websocket/utf8.hpp"
 
 namespace wskeep::cli {
 
@@ -29,6 +31,13 @@ using websocket::Opcode;
 
 std::string format_lines(std::uint64_t count) {
   return format_count(count) + (count == 1 ? " line" : " lines");
+}
+
+constexpr const char* not_text =
+    " is not UTF-8, as text messages must be (--binary sends any bytes)";
+
+bool may_be_sent(std::string_view message, const SendCommand& command) {
+  return command.binary || websocket::is_valid_utf8(std::as_bytes(std::span(message)));
 }
 
 /// Appends what standard input has; false at its end.
@@ -71,6 +80,9 @@ ExitCode report_outcome(const std::string& name, const ipc::HttpResponse& respon
 
 ExitCode send_one(const Options& options, const SendCommand& command, std::string_view message,
                   const Console& console) {
+  if (!may_be_sent(message, command)) {
+    throw CommandError(ExitCode::failed, std::string("the message") + not_text);
+  }
   const ipc::HttpClient client(options.socket, options.timeout);
   const std::string type =
       command.binary ? "application/octet-stream" : "text/plain; charset=utf-8";
@@ -100,6 +112,9 @@ class LineSender {
   [[nodiscard]] bool has_room() const {
     return outstanding_.waiting() < most_waiting && stream_.queued_bytes() < most_queued_bytes;
   }
+  [[nodiscard]] bool stopped() const {
+    return bad_line_.has_value() || outstanding_.first_failure().has_value();
+  }
   void queue_lines();
   void turn();
   void take(Opcode type, std::string_view data);
@@ -112,7 +127,8 @@ class LineSender {
   const Console& console_;
   ipc::MessageStream stream_;
   LineSplitter lines_;
-  bool at_end_ = false;  ///< of standard input
+  bool at_end_ = false;                    ///< of standard input
+  std::optional<std::uint64_t> bad_line_;  ///< the one that cannot be sent as text
   Outstanding outstanding_;
   ipc::Deadline progress_;  ///< when the daemon last said something of our messages
 };
@@ -131,6 +147,10 @@ void LineSender::queue_lines() {
   while (has_room()) {
     const auto line = lines_.next();
     if (!line) return;
+    if (!may_be_sent(*line, command_)) {
+      bad_line_ = outstanding_.queued() + 1;
+      return;
+    }
     if (outstanding_.waiting() == 0) progress_ = steady_clock::now();
     stream_.queue(type, outstanding_.next_id(), *line);
   }
@@ -159,7 +179,7 @@ std::string LineSender::unconfirmed() const {
 }
 
 void LineSender::turn() {
-  const bool wanted = has_room() && !lines_.done() && !outstanding_.first_failure();
+  const bool wanted = has_room() && !lines_.done() && !stopped();
   const ipc::MessageStream::Watched input{wanted && !at_end_ ? console_.input() : -1, POLLIN};
   const auto handler = [this](Opcode type, std::string_view data) { take(type, data); };
   const auto result = stream_.turn(handler, deadline(), input);
@@ -172,14 +192,13 @@ void LineSender::turn() {
     lines_.append(piece);
     if (at_end_) lines_.finish();
   }
-  if (!outstanding_.first_failure()) queue_lines();
+  if (!stopped()) queue_lines();
 }
 
 ExitCode LineSender::run() {
   try {
     for (;;) {
-      const bool failed = outstanding_.first_failure().has_value();
-      if (outstanding_.waiting() == 0 && (failed || lines_.done())) break;
+      if (outstanding_.waiting() == 0 && (stopped() || lines_.done())) break;
       if (stream_.ended()) {
         const auto& close = *stream_.ended();
         throw CommandError(
@@ -202,13 +221,16 @@ ExitCode LineSender::finish() {
                    ",\"failed\":" + std::to_string(outstanding_.failed()) + "}\n");
   }
   const auto& failure = outstanding_.first_failure();
+  const std::string rest = "; stopped there (of " + format_lines(outstanding_.queued()) +
+                           " handed over, " + format_count(outstanding_.sent()) + " went out)";
+  if (!failure && bad_line_) {
+    throw CommandError(ExitCode::failed, "line " + std::to_string(*bad_line_) + not_text + rest);
+  }
   if (!failure) return ExitCode::ok;
   const bool away = failure->error == "not_connected";
   throw CommandError(away ? ExitCode::disconnected : ExitCode::failed,
                      "line " + std::to_string(failure->number) + " was not sent: " +
-                         (failure->message.empty() ? failure->error : failure->message) +
-                         "; stopped there (of " + format_lines(outstanding_.queued()) +
-                         " handed over, " + format_count(outstanding_.sent()) + " went out)");
+                         (failure->message.empty() ? failure->error : failure->message) + rest);
 }
 
 }  // namespace

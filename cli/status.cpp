@@ -39,8 +39,9 @@ std::string render_status(std::string_view body, bool colors) {
     if (nested == nullptr) continue;
     facts.group(make_label(key));
     for (const auto& [name, inner] : *nested) {
-      facts.add(std::string(name), describe(inner),
-                key == "connections" ? state_color(std::string_view(name)) : Color::none);
+      const std::string text = describe(inner);
+      const Color color = text == "0" ? Color::dim : state_color(std::string_view(name));
+      facts.add(std::string(name), text, key == "states" ? color : Color::none);
     }
   }
   return facts.text();

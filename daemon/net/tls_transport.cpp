@@ -115,13 +115,11 @@ IoResult TlsTransport::read(std::span<std::byte> buffer) noexcept {
     }
     done += count;
   }
-  if (done == 0) {
-    // A session ticket has OpenSSL take its buffers, and those for writing it would keep until the
-    // next write: 16 KiB of each idle connection.
-    SSL_free_buffers(ssl_.get());
-    return read_end_;
-  }
   more_ = done == buffer.size();
+  // A session ticket has OpenSSL take its buffers, and those for writing it would keep until the
+  // next write: 16 KiB of each idle connection.
+  if (!more_) SSL_free_buffers(ssl_.get());
+  if (done == 0) return read_end_;
   return {Status::done, done, Error::none};
 }
 

@@ -83,7 +83,8 @@ def test_an_end_without_a_close_frame(session: Session) -> None:
     app = session.daemon.subscribe_v1("feed")
     session.peer.end()
     event = app.read_event("disconnected")
-    assert (event["error"], event["close_code"]) == ("connection_closed", None)
+    # 1006 is the code that RFC 6455 reserves for just this (7.1.5).
+    assert (event["error"], event["close_code"], event["closed_by"]) == ("connection_closed", 1006, "network")
     session.next_peer()
 
 
@@ -190,7 +191,7 @@ def test_refused_attempts_back_off(start_daemon: StartDaemon) -> None:
 
 def test_a_server_that_accepts_and_closes_is_backed_off_from(start_daemon: StartDaemon, start_server: StartServer) -> None:
     server = start_server()
-    daemon = start_daemon({"feed": {"url": server.url, "reconnect": {"initial": "20ms", "max": "10min"}}})
+    daemon = start_daemon({"feed": {"url": server.url, "reconnect": {"initial": "20ms", "max": "10m"}}})
     rounds = 0
     started = time.monotonic()
     # The cap doubles each time though each session opened: 20 ms, 40 ms, ...; a back-off that a mere 101 resets would

@@ -273,6 +273,30 @@ TEST(SendCommand, ADaemonThatGoesAwayLeavesLinesUnknown) {
       << outcome.error;
 }
 
+TEST(SendCommand, WhatIsNoTextIsNotSentAsText) {
+  EXPECT_EQ(run_command("/unused", {"send", "x", "\xFF"}).code, ExitCode::failed);
+  std::vector<std::string> received(2);
+  Outcome outcome;
+  {
+    const ScriptedServer server({[&](Peer& peer) {
+      peer.upgrade();
+      Opcode opcode{};
+      for (std::string& each : received) {
+        each = peer.read_frame(opcode);
+        peer.write(text_frame(R"({"event":"sent","id":"1"})"));
+      }
+      peer.drain();
+    }});
+    outcome = run_command(server.path(), {"send", "x"}, "good\n\xFF\nnever\n");
+  }
+  EXPECT_EQ(outcome.code, ExitCode::failed);
+  EXPECT_EQ(outcome.error,
+            "wskeep: line 2 is not UTF-8, as text messages must be (--binary sends any bytes); "
+            "stopped there (of 1 line handed over, 1 went out)\n");
+  EXPECT_EQ(received[0], "1\ngood");
+  EXPECT_EQ(received[1], "\x03\xE8");
+}
+
 TEST(CheckCommand, ProblemsGoToStandardError) {
   const Outcome outcome = run_command("/unused", {"check", "/nonexistent/wskeep.yaml"});
   EXPECT_EQ(outcome.code, ExitCode::configuration);
