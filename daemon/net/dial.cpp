@@ -85,7 +85,7 @@ asio::awaitable<DialResult> secure(asio::any_io_executor executor, int descripto
 }  // namespace
 
 asio::awaitable<DialResult> dial(asio::any_io_executor executor, TlsContexts& contexts,
-                                 daemon::Environment::DialTarget target, DialProgress& progress) {
+                                 HandshakeLimit& handshakes, daemon::Environment::DialTarget target, DialProgress& progress) {
   progress.stage = DialProgress::Stage::tcp;
   progress.started = daemon::Clock::now();
   const int number = make_socket(target.endpoint.protocol().family());
@@ -102,6 +102,8 @@ asio::awaitable<DialResult> dial(asio::any_io_executor executor, TlsContexts& co
     progress.stage = DialProgress::Stage::done;
     co_return make_tcp_transport(executor, connecting.release());
   }
+  const std::optional<HandshakeLimit::Place> place = co_await handshakes.enter();
+  if (!place) co_return stopped;
   TlsContexts::Result context = contexts.get(*target.tls);
   if (auto* reason = std::get_if<Failure>(&context)) co_return std::move(*reason);
   DialResult result = co_await secure(executor, connecting.release(),

@@ -58,6 +58,7 @@ RealEnvironment::RealEnvironment(asio::io_context& context, TlsContexts& context
     : context_(context),
       contexts_(contexts),
       resolver_(context.get_executor(), std::move(servers)),
+      handshakes_(context.get_executor()),
       random_(seed()) {}
 
 std::uint32_t RealEnvironment::unpredictable() {
@@ -82,7 +83,7 @@ asio::awaitable<daemon::ResolveResult> RealEnvironment::resolve(std::string host
 
 asio::awaitable<daemon::DialResult> RealEnvironment::dial(DialTarget target,
                                                           daemon::DialProgress& progress) {
-  return net::dial(executor(), contexts_, std::move(target), progress);
+  return net::dial(executor(), contexts_, handshakes_, std::move(target), progress);
 }
 
 }  // namespace wskeep::net

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "daemon/environment.hpp"
+#include "daemon/net/handshake_limit.hpp"
 #include "daemon/net/resolver.hpp"
 #include "daemon/net/tls_context.hpp"
 
@@ -39,6 +40,7 @@ class RealEnvironment final : public daemon::Environment {
   boost::asio::io_context& context_;
   TlsContexts& contexts_;
   Resolver resolver_;
+  HandshakeLimit handshakes_;
   std::mt19937_64 random_;
   std::array<std::uint32_t, 256> pool_{};  ///< fetched from the system in blocks
   std::size_t pool_used_ = 256;

@@ -161,7 +161,9 @@ TEST(TailCommand, ReconnectsWithTheCursorOfTheLastMessage) {
        },
        answers(503, R"({"error":"too_many_clients","message":"Full."})"),
        [&](Peer& peer) {
-         requests.push_back(peer.upgrade(text_frame("5 1\ntwo")));
+         // In this order, for the client leaves with the message.
+         requests.push_back(peer.upgrade());
+         peer.write(text_frame("5 1\ntwo"));
          peer.drain();
        }});
   const Outcome outcome = run_command(server.path(), {"tail", "x", "--reconnect", "--limit", "2"});
