@@ -16,22 +16,32 @@ constexpr std::size_t queued_lines = 8192;
 
 std::string_view level_name(config::LogLevel level) {
   switch (level) {
-    case config::LogLevel::trace: return "trace";
-    case config::LogLevel::debug: return "debug";
-    case config::LogLevel::info: return "info";
-    case config::LogLevel::warning: return "warning";
-    case config::LogLevel::error: return "error";
+    case config::LogLevel::trace:
+      return "trace";
+    case config::LogLevel::debug:
+      return "debug";
+    case config::LogLevel::info:
+      return "info";
+    case config::LogLevel::warning:
+      return "warning";
+    case config::LogLevel::error:
+      return "error";
   }
   return "info";
 }
 
 spdlog::level::level_enum spdlog_level(config::LogLevel level) {
   switch (level) {
-    case config::LogLevel::trace: return spdlog::level::trace;
-    case config::LogLevel::debug: return spdlog::level::debug;
-    case config::LogLevel::info: return spdlog::level::info;
-    case config::LogLevel::warning: return spdlog::level::warn;
-    case config::LogLevel::error: return spdlog::level::err;
+    case config::LogLevel::trace:
+      return spdlog::level::trace;
+    case config::LogLevel::debug:
+      return spdlog::level::debug;
+    case config::LogLevel::info:
+      return spdlog::level::info;
+    case config::LogLevel::warning:
+      return spdlog::level::warn;
+    case config::LogLevel::error:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
@@ -52,7 +62,8 @@ std::string text_line(config::LogLevel level, std::string_view connection, std::
   level_word.resize(7, ' ');
   line.append(" ").append(level_word).append(" ");
   line.append(connection.empty() ? "-" : connection).append(" ").append(event);
-  for (const auto& [key, value] : fields) line.append(" ").append(key).append("=").append(quote(value));
+  for (const auto& [key, value] : fields)
+    line.append(" ").append(key).append("=").append(quote(value));
   return line;
 }
 
@@ -71,8 +82,9 @@ std::string json_line(config::LogLevel level, std::string_view connection, std::
 Log::Log(const config::Log& settings) : settings_(settings) {
   spdlog::init_thread_pool(queued_lines, 1);
   auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-  logger_ = std::make_shared<spdlog::async_logger>("wskeepd", std::move(sink), spdlog::thread_pool(),
-                                                   spdlog::async_overflow_policy::overrun_oldest);
+  logger_ =
+      std::make_shared<spdlog::async_logger>("wskeepd", std::move(sink), spdlog::thread_pool(),
+                                             spdlog::async_overflow_policy::overrun_oldest);
   logger_->set_pattern("%v");
   logger_->set_level(spdlog_level(settings.level));
 }
@@ -86,8 +98,9 @@ void Log::write(Level level, std::string_view connection, std::string_view event
                 std::initializer_list<Field> fields) {
   const auto as_spdlog = spdlog_level(level);
   if (!logger_->should_log(as_spdlog)) return;
-  logger_->log(as_spdlog, settings_.format == config::LogFormat::json ? json_line(level, connection, event, fields)
-                                                                      : text_line(level, connection, event, fields));
+  logger_->log(as_spdlog, settings_.format == config::LogFormat::json
+                              ? json_line(level, connection, event, fields)
+                              : text_line(level, connection, event, fields));
 }
 
 }  // namespace wskeep::daemon

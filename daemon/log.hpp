@@ -14,8 +14,9 @@ class logger;
 
 namespace wskeep::daemon {
 
-/// One line per event on stderr: `TIME LEVEL CONNECTION EVENT key=value ...`, or the same as JSON. Lines are written by a thread
-/// of their own behind a bounded queue; when nobody takes them the oldest are dropped, and nothing waits. Any thread may write.
+/// One line per event on stderr: `TIME LEVEL CONNECTION EVENT key=value ...`, or the same as JSON.
+/// Lines are written by a thread of their own behind a bounded queue; when nobody takes them the
+/// oldest are dropped, and nothing waits. Any thread may write.
 class Log {
  public:
   using Field = std::pair<std::string_view, std::string>;

@@ -13,7 +13,9 @@ namespace {
 constexpr int exit_failure = 1;
 constexpr int exit_configuration = 5;  // as `wskeep check` has it
 
-void complain(const std::string& text) { std::fprintf(stderr, "wskeepd: %s\n", text.c_str()); }
+void complain(const std::string& text) {
+  std::fprintf(stderr, "wskeepd: %s\n", text.c_str());
+}
 
 int check(const wskeep::config::Config& config, const std::string& file) {
   std::printf("%s: good, %zu connection%s\n", file.c_str(), config.connections.size(),
@@ -38,11 +40,13 @@ int main(int argc, char** argv) {
   std::string file = "/etc/wskeep/wskeep.yaml";
   std::string file_to_check;
   app.add_option("--config", file, "The configuration")->capture_default_str();
-  app.add_option("--check", file_to_check, "Check a configuration, say what is wrong with it, and end");
+  app.add_option("--check", file_to_check,
+                 "Check a configuration, say what is wrong with it, and end");
   app.set_version_flag("--version", "wskeepd " + std::string(wskeep::daemon::version));
   CLI11_PARSE(app, argc, argv);
   try {
-    if (!file_to_check.empty()) return check(wskeep::config::load_file(file_to_check), file_to_check);
+    if (!file_to_check.empty())
+      return check(wskeep::config::load_file(file_to_check), file_to_check);
     return run(wskeep::config::load_file(file));
   } catch (const wskeep::config::LoadError& error) {
     for (const auto& problem : error.problems()) complain(problem.text());

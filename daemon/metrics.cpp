@@ -17,7 +17,9 @@ using prometheus::MetricType;
 using Labels = std::vector<ClientMetric::Label>;
 using Samples = std::vector<ConnectionSample>;
 
-double seconds(std::chrono::nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }
+double seconds(std::chrono::nanoseconds duration) {
+  return std::chrono::duration<double>(duration).count();
+}
 
 ClientMetric make_metric(MetricType type, Labels labels, double value) {
   ClientMetric metric;
@@ -44,9 +46,10 @@ class Families {
     families_.push_back(std::move(family));
   }
 
-  void counter(const char* name, const char* help, std::uint64_t upstream::Statistics::* member) {
-    add(MetricType::Counter, name, help,
-        [member](const ConnectionSample& sample) { return static_cast<double>(sample.statistics.*member); });
+  void counter(const char* name, const char* help, std::uint64_t upstream::Statistics::*member) {
+    add(MetricType::Counter, name, help, [member](const ConnectionSample& sample) {
+      return static_cast<double>(sample.statistics.*member);
+    });
   }
 
   void add(MetricFamily family) { families_.push_back(std::move(family)); }
@@ -63,29 +66,36 @@ class Families {
 };
 
 void add_states(Families& families, const Samples& samples) {
-  MetricFamily family{"wskeep_connection_state", "1 for the state that the connection is in, else 0.",
-                      MetricType::Gauge, {}};
+  MetricFamily family{"wskeep_connection_state",
+                      "1 for the state that the connection is in, else 0.",
+                      MetricType::Gauge,
+                      {}};
   for (const ConnectionSample& sample : samples) {
     for (const upstream::State state : upstream::all_states) {
       family.metric.push_back(make_metric(
-          MetricType::Gauge, {{"connection", sample.name}, {"state", std::string(upstream::state_name(state))}},
+          MetricType::Gauge,
+          {{"connection", sample.name}, {"state", std::string(upstream::state_name(state))}},
           state == sample.state ? 1 : 0));
     }
   }
   families.add(std::move(family));
 }
 
-/// Only reasons that have occurred: the enumeration is long, and most of it never happens to a connection.
+/// Only reasons that have occurred: the enumeration is long, and most of it never happens to a
+/// connection.
 void add_endings(Families& families, const Samples& samples) {
-  MetricFamily family{"wskeep_connection_ended_total",
-                      "Sessions that ended and attempts that got no session, by the reason's stable name.",
-                      MetricType::Counter, {}};
+  MetricFamily family{
+      "wskeep_connection_ended_total",
+      "Sessions that ended and attempts that got no session, by the reason's stable name.",
+      MetricType::Counter,
+      {}};
   for (const ConnectionSample& sample : samples) {
     for (std::size_t index = 0; index < error_count; ++index) {
       const std::uint64_t count = sample.statistics.ended[index];
       if (count == 0) continue;
       const std::string reason(error_name(static_cast<Error>(index)));
-      family.metric.push_back(make_metric(MetricType::Counter, {{"connection", sample.name}, {"reason", reason}},
+      family.metric.push_back(make_metric(MetricType::Counter,
+                                          {{"connection", sample.name}, {"reason", reason}},
                                           static_cast<double>(count)));
     }
   }
@@ -93,11 +103,14 @@ void add_endings(Families& families, const Samples& samples) {
 }
 
 void add_attempts(Families& families, const Samples& samples) {
-  MetricFamily family{"wskeep_connection_attempts_total", "Attempts to get a session, by result.",
-                      MetricType::Counter, {}};
+  MetricFamily family{"wskeep_connection_attempts_total",
+                      "Attempts to get a session, by result.",
+                      MetricType::Counter,
+                      {}};
   for (const ConnectionSample& sample : samples) {
     const auto add = [&](const char* result, std::uint64_t count) {
-      family.metric.push_back(make_metric(MetricType::Counter, {{"connection", sample.name}, {"result", result}},
+      family.metric.push_back(make_metric(MetricType::Counter,
+                                          {{"connection", sample.name}, {"result", result}},
                                           static_cast<double>(count)));
     };
     add("ready", sample.statistics.sessions);
@@ -108,61 +121,84 @@ void add_attempts(Families& families, const Samples& samples) {
 
 void add_traffic(Families& families) {
   using upstream::Statistics;
-  families.counter("wskeep_messages_received_total", "Whole messages received from upstream.", &Statistics::messages_in);
-  families.counter("wskeep_messages_sent_total", "Messages taken for upstream.", &Statistics::messages_out);
-  families.counter("wskeep_message_received_bytes_total", "Payload of whole messages received.", &Statistics::bytes_in);
-  families.counter("wskeep_message_sent_bytes_total", "Payload of messages taken for upstream.", &Statistics::bytes_out);
-  families.counter("wskeep_wire_received_bytes_total", "Bytes received within TLS, frame headers and control frames included.",
+  families.counter("wskeep_messages_received_total", "Whole messages received from upstream.",
+                   &Statistics::messages_in);
+  families.counter("wskeep_messages_sent_total", "Messages taken for upstream.",
+                   &Statistics::messages_out);
+  families.counter("wskeep_message_received_bytes_total", "Payload of whole messages received.",
+                   &Statistics::bytes_in);
+  families.counter("wskeep_message_sent_bytes_total", "Payload of messages taken for upstream.",
+                   &Statistics::bytes_out);
+  families.counter("wskeep_wire_received_bytes_total",
+                   "Bytes received within TLS, frame headers and control frames included.",
                    &Statistics::wire_bytes_in);
-  families.counter("wskeep_wire_sent_bytes_total", "Bytes sent within TLS, likewise.", &Statistics::wire_bytes_out);
+  families.counter("wskeep_wire_sent_bytes_total", "Bytes sent within TLS, likewise.",
+                   &Statistics::wire_bytes_out);
   families.counter("wskeep_messages_discarded_total", "Messages that began and never ended.",
                    &Statistics::discarded_messages);
   families.counter("wskeep_messages_rejected_total", "Messages of local apps that were not taken.",
                    &Statistics::rejected_messages);
-  families.counter("wskeep_pings_received_total", "Pings received from upstream.", &Statistics::pings_in);
-  families.counter("wskeep_pongs_received_total", "Pongs received from upstream.", &Statistics::pongs_in);
+  families.counter("wskeep_pings_received_total", "Pings received from upstream.",
+                   &Statistics::pings_in);
+  families.counter("wskeep_pongs_received_total", "Pongs received from upstream.",
+                   &Statistics::pongs_in);
 }
 
 void add_times(Families& families) {
-  families.add(MetricType::Gauge, "wskeep_round_trip_seconds", "The last round trip measured by a ping; 0: none yet.",
-               [](const ConnectionSample& sample) { return seconds(sample.statistics.round_trip); });
-  families.add(MetricType::Gauge, "wskeep_last_time_to_ready_seconds",
-               "From the begin of the last successful attempt to its session; 0: none yet.",
-               [](const ConnectionSample& sample) { return seconds(sample.statistics.time_to_ready); });
-  families.add(MetricType::Counter, "wskeep_time_to_ready_seconds_total",
-               "The same, summed over all sessions: divide by wskeep_connection_attempts_total{result=\"ready\"}.",
-               [](const ConnectionSample& sample) { return seconds(sample.statistics.time_to_ready_sum); });
+  families.add(
+      MetricType::Gauge, "wskeep_round_trip_seconds",
+      "The last round trip measured by a ping; 0: none yet.",
+      [](const ConnectionSample& sample) { return seconds(sample.statistics.round_trip); });
+  families.add(
+      MetricType::Gauge, "wskeep_last_time_to_ready_seconds",
+      "From the begin of the last successful attempt to its session; 0: none yet.",
+      [](const ConnectionSample& sample) { return seconds(sample.statistics.time_to_ready); });
+  families.add(
+      MetricType::Counter, "wskeep_time_to_ready_seconds_total",
+      "The same, summed over all sessions: divide by "
+      "wskeep_connection_attempts_total{result=\"ready\"}.",
+      [](const ConnectionSample& sample) { return seconds(sample.statistics.time_to_ready_sum); });
 }
 
 void add_local_side(Families& families) {
-  families.add(MetricType::Gauge, "wskeep_subscribers", "Local apps that read the connection.",
-               [](const ConnectionSample& sample) { return static_cast<double>(sample.subscribers); });
-  families.add(MetricType::Counter, "wskeep_subscriber_gaps_total", "Times that a local app was lapped.",
-               [](const ConnectionSample& sample) { return static_cast<double>(sample.channel.gaps); });
-  families.add(MetricType::Counter, "wskeep_subscriber_lost_messages_total", "Messages lost by that, summed over apps.",
-               [](const ConnectionSample& sample) { return static_cast<double>(sample.channel.lost_messages); });
-  families.add(MetricType::Counter, "wskeep_reader_stalls_total", "Times that upstream was not read to wait for an app.",
-               [](const ConnectionSample& sample) { return static_cast<double>(sample.channel.stalls); });
+  families.add(
+      MetricType::Gauge, "wskeep_subscribers", "Local apps that read the connection.",
+      [](const ConnectionSample& sample) { return static_cast<double>(sample.subscribers); });
+  families.add(
+      MetricType::Counter, "wskeep_subscriber_gaps_total", "Times that a local app was lapped.",
+      [](const ConnectionSample& sample) { return static_cast<double>(sample.channel.gaps); });
+  families.add(MetricType::Counter, "wskeep_subscriber_lost_messages_total",
+               "Messages lost by that, summed over apps.", [](const ConnectionSample& sample) {
+                 return static_cast<double>(sample.channel.lost_messages);
+               });
+  families.add(
+      MetricType::Counter, "wskeep_reader_stalls_total",
+      "Times that upstream was not read to wait for an app.",
+      [](const ConnectionSample& sample) { return static_cast<double>(sample.channel.stalls); });
   families.add(MetricType::Counter, "wskeep_reader_stalled_seconds_total", "How long, in all.",
                [](const ConnectionSample& sample) { return seconds(sample.channel.stalled); });
-  families.add(MetricType::Gauge, "wskeep_ring_used_bytes", "Bytes of the messages that the ring keeps.",
-               [](const ConnectionSample& sample) { return static_cast<double>(sample.ring_used); });
-  families.add(MetricType::Gauge, "wskeep_ring_capacity_bytes", "Bytes that the ring can keep.",
-               [](const ConnectionSample& sample) { return static_cast<double>(sample.ring_capacity); });
+  families.add(
+      MetricType::Gauge, "wskeep_ring_used_bytes", "Bytes of the messages that the ring keeps.",
+      [](const ConnectionSample& sample) { return static_cast<double>(sample.ring_used); });
+  families.add(
+      MetricType::Gauge, "wskeep_ring_capacity_bytes", "Bytes that the ring can keep.",
+      [](const ConnectionSample& sample) { return static_cast<double>(sample.ring_capacity); });
   families.add(MetricType::Gauge, "wskeep_send_queue_bytes", "Bytes that wait to be sent upstream.",
                [](const ConnectionSample& sample) { return static_cast<double>(sample.unsent); });
 }
 
 void add_process(Families& families, const ProcessSample& process) {
   const auto gauge = [&](const char* name, const char* help, Labels labels, double value) {
-    families.add(MetricFamily{name, help, MetricType::Gauge,
-                              {make_metric(MetricType::Gauge, std::move(labels), value)}});
+    families.add(MetricFamily{
+        name, help, MetricType::Gauge, {make_metric(MetricType::Gauge, std::move(labels), value)}});
   };
-  gauge("wskeep_build_info", "Always 1; the version is in the label.", {{"version", std::string(version)}}, 1);
+  gauge("wskeep_build_info", "Always 1; the version is in the label.",
+        {{"version", std::string(version)}}, 1);
   gauge("wskeep_start_time_seconds", "When the daemon began, in seconds since 1970.", {},
         std::chrono::duration<double>(process.started.time_since_epoch()).count());
   gauge("wskeep_clients", "Local sockets that are open.", {}, process.clients);
-  gauge("wskeep_clients_limit", "How many there may be (ipc.limits.clients).", {}, process.clients_limit);
+  gauge("wskeep_clients_limit", "How many there may be (ipc.limits.clients).", {},
+        process.clients_limit);
 }
 
 }  // namespace
@@ -179,7 +215,8 @@ ConnectionSample sample_connection(const upstream::Connection& connection) {
           .unsent = connection.unsent()};
 }
 
-std::string write_metrics(const std::vector<ConnectionSample>& connections, const ProcessSample& process) {
+std::string write_metrics(const std::vector<ConnectionSample>& connections,
+                          const ProcessSample& process) {
   Families families(connections);
   add_process(families, process);
   add_states(families, connections);

@@ -31,6 +31,7 @@ struct ProcessSample {
 [[nodiscard]] ConnectionSample sample_connection(const upstream::Connection& connection);
 
 /// Prometheus text format 0.0.4. Labels come from the configuration and our own enumerations alone.
-[[nodiscard]] std::string write_metrics(const std::vector<ConnectionSample>& connections, const ProcessSample& process);
+[[nodiscard]] std::string write_metrics(const std::vector<ConnectionSample>& connections,
+                                        const ProcessSample& process);
 
 }  // namespace wskeep::daemon

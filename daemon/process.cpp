@@ -29,7 +29,8 @@ Process::Process(const config::Config& config, Log& log)
     connections_.push_back(&connection);
     by_name_.emplace(settings.name, &connection);
   }
-  server_ = std::make_unique<ipc::Server>(first().context().get_executor(), config_.ipc, config_.metrics, *this);
+  server_ = std::make_unique<ipc::Server>(first().context().get_executor(), config_.ipc,
+                                          config_.metrics, *this);
   server_->listen();
 }
 
@@ -88,7 +89,8 @@ void Process::stop(int signal) {
   shutdown_timer_ = std::make_unique<asio::steady_timer>(first().context(), config_.shutdown);
   shutdown_timer_->async_wait([this](const boost::system::error_code& error) {
     if (error) return;
-    log_.write(Log::Level::warning, "", "shutdown_timeout", {{"connections", std::to_string(running_)}});
+    log_.write(Log::Level::warning, "", "shutdown_timeout",
+               {{"connections", std::to_string(running_)}});
     first().finish();
   });
   if (running_ == 0) first().finish();
@@ -103,7 +105,9 @@ ipc::Upstream* Process::find(std::string_view name) {
   return found == by_name_.end() ? nullptr : found->second;
 }
 
-std::vector<ipc::Upstream*> Process::all() { return {connections_.begin(), connections_.end()}; }
+std::vector<ipc::Upstream*> Process::all() {
+  return {connections_.begin(), connections_.end()};
+}
 
 void Process::sample(std::function<void(std::vector<ConnectionSample>)> done) {
   struct Gathering {
@@ -117,7 +121,8 @@ void Process::sample(std::function<void(std::vector<ConnectionSample>)> done) {
   for (const auto& shard : shards_) {
     asio::post(shard->context(), [this, gathering, shard = shard.get()] {
       auto samples = std::make_shared<std::vector<ConnectionSample>>();
-      for (const auto& connection : shard->connections()) samples->push_back(sample_connection(*connection));
+      for (const auto& connection : shard->connections())
+        samples->push_back(sample_connection(*connection));
       asio::post(first().context(), [gathering, samples] {
         gathering->samples.insert(gathering->samples.end(), samples->begin(), samples->end());
         if (--gathering->shards_left == 0) gathering->done(std::move(gathering->samples));
@@ -127,7 +132,9 @@ void Process::sample(std::function<void(std::vector<ConnectionSample>)> done) {
 }
 
 ProcessSample Process::sample_process() const {
-  return {.clients = server_->clients(), .clients_limit = config_.ipc.limits.clients, .started = started_};
+  return {.clients = server_->clients(),
+          .clients_limit = config_.ipc.limits.clients,
+          .started = started_};
 }
 
 void Process::metrics(std::function<void(std::string)> done) {
@@ -139,7 +146,8 @@ void Process::metrics(std::function<void(std::string)> done) {
 void Process::status(std::function<void(std::string)> done) {
   sample([this, done = std::move(done)](const std::vector<ConnectionSample>& samples) {
     json::object states;
-    for (const upstream::State state : upstream::all_states) states[upstream::state_name(state)] = 0;
+    for (const upstream::State state : upstream::all_states)
+      states[upstream::state_name(state)] = 0;
     for (const ConnectionSample& sample : samples) {
       json::value& count = states[upstream::state_name(sample.state)];
       count = count.as_int64() + 1;

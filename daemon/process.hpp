@@ -18,14 +18,16 @@
 
 namespace wskeep::daemon {
 
-/// The running daemon: shards with their connections, the local server on the first of them, and the signals that end it.
+/// The running daemon: shards with their connections, the local server on the first of them, and
+/// the signals that end it.
 class Process final : public ipc::Directory {
  public:
   /// Makes everything, and listens. Throws std::exception with a sentence for people.
   Process(const config::Config& config, Log& log);
   ~Process() override;
 
-  /// Runs until SIGTERM or SIGINT and what follows from it; a second signal ends it at once. The exit code.
+  /// Runs until SIGTERM or SIGINT and what follows from it; a second signal ends it at once. The
+  /// exit code.
   [[nodiscard]] int run();
 
  private:

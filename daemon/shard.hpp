@@ -11,8 +11,8 @@
 
 namespace wskeep::daemon {
 
-/// A thread with its io_context, and the connections that live on it: nothing of theirs is touched by another
-/// thread, so that the data path has no lock.
+/// A thread with its io_context, and the connections that live on it: nothing of theirs is touched
+/// by another thread, so that the data path has no lock.
 class Shard {
  public:
   explicit Shard(net::TlsContexts& contexts);
@@ -24,9 +24,11 @@ class Shard {
   [[nodiscard]] net::RealEnvironment& environment() noexcept { return environment_; }
 
   /// Before `run`.
-  upstream::Connection& add(const config::Connection& settings, const config::IpcLimits& limits, Log& log);
+  upstream::Connection& add(const config::Connection& settings, const config::IpcLimits& limits,
+                            Log& log);
 
-  [[nodiscard]] const std::vector<std::unique_ptr<upstream::Connection>>& connections() const noexcept {
+  [[nodiscard]] const std::vector<std::unique_ptr<upstream::Connection>>& connections()
+      const noexcept {
     return connections_;
   }
 

@@ -32,8 +32,10 @@ Route find_route(std::string_view path) {
 }
 
 Answer error_answer(unsigned status, std::string_view error, std::string_view message) {
-  return {.status = status,
-          .body = boost::json::serialize(boost::json::object{{"error", error}, {"message", message}}) + "\n"};
+  return {
+      .status = status,
+      .body = boost::json::serialize(boost::json::object{{"error", error}, {"message", message}}) +
+              "\n"};
 }
 
 std::string write_answer(const Answer& answer, bool keep_alive, bool head_only) {
@@ -55,7 +57,8 @@ bool is_text(const std::string* content_type) {
                  [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
   while (!type.empty() && type.back() == ' ') type.pop_back();
   // What curl says of --data when it is told nothing.
-  return type.starts_with("text/") || type == "application/json" || type == "application/x-www-form-urlencoded";
+  return type.starts_with("text/") || type == "application/json" ||
+         type == "application/x-www-form-urlencoded";
 }
 
 }  // namespace wskeep::ipc

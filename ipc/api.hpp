@@ -46,7 +46,8 @@ struct Answer {
 };
 
 /// `{"error": ..., "message": ...}`
-[[nodiscard]] Answer error_answer(unsigned status, std::string_view error, std::string_view message);
+[[nodiscard]] Answer error_answer(unsigned status, std::string_view error,
+                                  std::string_view message);
 
 /// The whole answer as it is sent.
 [[nodiscard]] std::string write_answer(const Answer& answer, bool keep_alive, bool head_only);

@@ -4,11 +4,13 @@
 
 namespace wskeep::ipc {
 
-std::shared_ptr<const Batch> BatchMaker::make(Encoding encoding, BatchPlace place, std::size_t message_limit) {
+std::shared_ptr<const Batch> BatchMaker::make(Encoding encoding, BatchPlace place,
+                                              std::size_t message_limit) {
   place.event = std::max(place.event, events_.first());
   if (place.sequence == ring_.next() && place.event == events_.next()) return nullptr;
   Kept& kept = kept_[static_cast<std::size_t>(encoding)];
-  if (kept.batch && kept.batch->begin == place && kept.message_limit == message_limit) return kept.batch;
+  if (kept.batch && kept.batch->begin == place && kept.message_limit == message_limit)
+    return kept.batch;
   // A batch that some reader has not sent yet stays as it is; otherwise its memory is used again.
   if (!kept.batch || kept.batch.use_count() > 1) kept.batch = std::make_shared<Batch>();
   kept.batch->bytes.clear();

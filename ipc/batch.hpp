@@ -26,15 +26,17 @@ struct Batch {
   std::vector<std::byte> bytes;
 };
 
-/// Makes batches, and keeps the newest of each encoding for the other readers, which mostly stand at the same place.
+/// Makes batches, and keeps the newest of each encoding for the other readers, which mostly stand
+/// at the same place.
 class BatchMaker {
  public:
   BatchMaker(const ring::Ring& ring, const EventLog& events, std::size_t batch_bytes) noexcept
       : ring_(ring), events_(events), batch_bytes_(batch_bytes) {}
 
-  /// What follows `place`, at most `batch_bytes` of it but at least one message and at most `message_limit` messages;
-  /// nullptr when nothing follows. Needs place.sequence >= ring.first().
-  [[nodiscard]] std::shared_ptr<const Batch> make(Encoding encoding, BatchPlace place, std::size_t message_limit);
+  /// What follows `place`, at most `batch_bytes` of it but at least one message and at most
+  /// `message_limit` messages; nullptr when nothing follows. Needs place.sequence >= ring.first().
+  [[nodiscard]] std::shared_ptr<const Batch> make(Encoding encoding, BatchPlace place,
+                                                  std::size_t message_limit);
 
  private:
   struct Kept {
@@ -48,7 +50,8 @@ class BatchMaker {
   const ring::Ring& ring_;
   const EventLog& events_;
   std::size_t batch_bytes_;
-  std::array<Kept, 2> kept_{Kept{Encoder(Encoding::wskeep_v1), {}, 0}, Kept{Encoder(Encoding::ndjson), {}, 0}};
+  std::array<Kept, 2> kept_{Kept{Encoder(Encoding::wskeep_v1), {}, 0},
+                            Kept{Encoder(Encoding::ndjson), {}, 0}};
 };
 
 }  // namespace wskeep::ipc

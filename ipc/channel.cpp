@@ -15,8 +15,11 @@ std::size_t least_read(const ring::Ring& ring, std::size_t wanted) {
   return std::min(wanted, std::min(ring.capacity() / 8, ring::Ring::headroom / 2));
 }
 
-/// A reader that is waited for has to take this much of the ring within `patience`, to be waited for again.
-std::size_t least_progress(const ring::Ring& ring) { return ring.capacity() / 16; }
+/// A reader that is waited for has to take this much of the ring within `patience`, to be waited
+/// for again.
+std::size_t least_progress(const ring::Ring& ring) {
+  return ring.capacity() / 16;
+}
 
 }  // namespace
 
@@ -25,15 +28,16 @@ Channel::Channel(boost::asio::any_io_executor executor, Options options, std::ui
       options_(options),
       ring_(options.shape, epoch),
       batches_(ring_, events_, options.batch_bytes),
-      credit_(options.patience),
       stall_timer_(executor),
       alive_(std::make_shared<Channel*>(this)) {}
 
-Channel::~Channel() { *alive_ = nullptr; }
+Channel::~Channel() {
+  *alive_ = nullptr;
+}
 
 std::size_t Channel::readers() const noexcept {
-  return static_cast<std::size_t>(
-      std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.reader != nullptr; }));
+  return static_cast<std::size_t>(std::count_if(
+      slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.reader != nullptr; }));
 }
 
 ring::Sequence Channel::oldest_held() const noexcept {
@@ -45,54 +49,59 @@ ring::Sequence Channel::oldest_held() const noexcept {
 }
 
 std::size_t Channel::admit(std::size_t wanted, std::size_t pending) {
-  return make_room(wanted, least_read(ring_, wanted), pending + slack);
+  const std::size_t before = pending + slack;
+  // No more than a ring without readers would give: who has caught up is in nobody's way.
+  const std::size_t least = std::min(least_read(ring_, wanted), ring_.room(ring_.next(), before));
+  return make_room({.wanted = wanted, .least = least, .before = before, .one_message = false});
 }
 
-bool Channel::admit_all(std::size_t bytes) { return make_room(bytes, bytes, 0) == bytes; }
+bool Channel::admit_all(std::size_t bytes) {
+  return make_room({.wanted = bytes, .least = bytes, .before = 0, .one_message = true}) == bytes;
+}
 
-/// At least `least` and at most `wanted` bytes behind the `before` that follow the ring's end; or 0.
-std::size_t Channel::make_room(std::size_t wanted, std::size_t least, std::size_t before) {
-  std::size_t room = ring_.room(oldest_held(), before);
-  if (room < least) {
-    if (wait_for_readers(least, before)) return 0;
-    room = ring_.room(oldest_held(), before);
+std::size_t Channel::room(ring::Sequence keep, const Need& need) const noexcept {
+  return need.one_message ? ring_.room_for_one(keep) : ring_.room(keep, need.before);
+}
+
+/// At least `least` and at most `wanted` bytes; or 0.
+std::size_t Channel::make_room(const Need& need) {
+  std::size_t available = room(oldest_held(), need);
+  if (available < need.least) {
+    if (wait_for_readers(need)) return 0;
+    available = room(oldest_held(), need);
   }
   if (stalled_) end_stall(Clock::now());
-  const std::size_t granted = std::min(wanted, room);
-  overwrite(before + granted);
+  const std::size_t granted = std::min(need.wanted, available);
+  overwrite(need.before + granted);
   return granted;
 }
 
 /// True: there are readers in the way that may still be waited for.
-bool Channel::wait_for_readers(std::size_t least, std::size_t before) {
+bool Channel::wait_for_readers(const Need& need) {
   const auto now = Clock::now();
   if (!stalled_) {
     stalled_ = true;
     stalled_since_ = now;
     ++statistics_.stalls;
   }
-  const auto allowed = std::min<Clock::duration>(options_.patience, credit_.available(now));
   auto deadline = Clock::time_point::max();
-  bool gave_up = false;
   for (Slot& slot : slots_) {
     if (!slot.reader || !slot.hold.allowed) continue;
     const Place& place = slot.reader->place();
-    if (ring_.room(place.sequence, before) >= least) continue;
+    if (room(place.sequence, need) >= need.least) continue;
     Hold& hold = slot.hold;
     if (!hold.active || place.position - hold.position >= least_progress(ring_)) {
       hold = Hold{.active = true, .since = now, .position = place.position};
     }
+    const auto allowed = slot.credit.available(hold.since);
     if (now - hold.since >= allowed) {
+      slot.credit.spend(now - hold.since);
       hold = Hold{.allowed = false};
-      gave_up = true;
     } else {
       deadline = std::min(deadline, hold.since + allowed);
     }
   }
-  if (deadline == Clock::time_point::max()) {
-    if (gave_up) credit_.spend(now - stalled_since_);
-    return false;
-  }
+  if (deadline == Clock::time_point::max()) return false;
   stall_timer_.expires_at(deadline);
   stall_timer_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
     if (!error && *alive != nullptr && resume_) resume_();
@@ -157,7 +166,8 @@ void Channel::close_all(std::uint16_t code, const std::string& reason) {
 
 void Channel::attach(std::shared_ptr<Reader> reader) {
   const bool caught_up = reader->place().sequence == ring_.next();
-  slots_.push_back({std::move(reader), Hold{.allowed = caught_up}});
+  slots_.push_back(
+      {std::move(reader), Hold{.allowed = caught_up}, PatienceCredit(options_.patience)});
 }
 
 void Channel::detach(Reader& reader) noexcept {

@@ -20,8 +20,10 @@ namespace wskeep::ipc {
 
 class Reader;
 
-/// The ring of one connection with those who read it. The writer (the session) asks how much it may receive
-/// (`admit`), commits messages to the ring, and has them sent (`deliver`) once per batch. Lives on one shard.
+/// The ring of one connection with those who read it. The writer (the session) asks how much it may
+/// receive
+/// (`admit`), commits messages to the ring, and has them sent (`deliver`) once per batch. Lives on
+/// one shard.
 class Channel {
  public:
   struct Options {
@@ -29,13 +31,14 @@ class Channel {
     std::chrono::milliseconds patience{100};
     config::Gap gap = config::Gap::close;  ///< for readers that do not say
     std::size_t batch_bytes = std::size_t{256} << 10U;
-    std::chrono::milliseconds close_timeout{5'000};  ///< for a reader to take what is left and the Close frame
+    std::chrono::milliseconds close_timeout{
+        5'000};  ///< for a reader to take what is left and the Close frame
   };
 
   struct Statistics {
     std::uint64_t gaps = 0;           ///< readers lapped
     std::uint64_t lost_messages = 0;  ///< summed over readers
-    std::uint64_t stalls = 0;         ///< times that upstream was not read because a reader was waited for
+    std::uint64_t stalls = 0;  ///< times that upstream was not read because a reader was waited for
     std::chrono::nanoseconds stalled{0};
   };
 
@@ -59,9 +62,9 @@ class Channel {
   /// Called when reading may go on after `admit` answered 0, and when publishers may go on.
   void on_resume(std::function<void()> resume) { resume_ = std::move(resume); }
 
-  /// How many bytes may be received behind `pending` bytes that lie behind the ring's end already: at most `wanted`, and
-  /// then as many, with the ring's memory free for them, and Ring::headroom's share behind them. 0: a reader is waited for; `on_resume` says when
-  /// to ask again.
+  /// How many bytes may be received behind `pending` bytes that lie behind the ring's end already:
+  /// at most `wanted`, and then as many, with the ring's memory free for them, and Ring::headroom's
+  /// share behind them. 0: a reader is waited for; `on_resume` says when to ask again.
   [[nodiscard]] std::size_t admit(std::size_t wanted, std::size_t pending);
 
   /// The same for `bytes` that are needed all at once. False: a reader is waited for.
@@ -95,11 +98,21 @@ class Channel {
   struct Slot {
     std::shared_ptr<Reader> reader;
     Hold hold;
+    PatienceCredit credit;
+  };
+
+  /// What the writer wants to put behind the ring's end.
+  struct Need {
+    std::size_t wanted;
+    std::size_t least;
+    std::size_t before;  ///< bytes that lie there already
+    bool one_message;    ///< else as many as the bytes can hold
   };
 
   [[nodiscard]] ring::Sequence oldest_held() const noexcept;
-  [[nodiscard]] std::size_t make_room(std::size_t wanted, std::size_t least, std::size_t before);
-  [[nodiscard]] bool wait_for_readers(std::size_t least, std::size_t before);
+  [[nodiscard]] std::size_t room(ring::Sequence keep, const Need& need) const noexcept;
+  [[nodiscard]] std::size_t make_room(const Need& need);
+  [[nodiscard]] bool wait_for_readers(const Need& need);
   void overwrite(std::size_t bytes);
   void end_stall(Clock::time_point now);
   void resume_soon();
@@ -112,7 +125,6 @@ class Channel {
   BatchMaker batches_;
   std::vector<Slot> slots_;
   std::size_t iterating_ = 0;  ///< loops over slots_ under way: detached slots stay until they end
-  PatienceCredit credit_;
   bool stalled_ = false;
   Clock::time_point stalled_since_;
   boost::asio::steady_timer stall_timer_;

@@ -7,12 +7,15 @@
 
 namespace wskeep::ipc {
 
-/// How many local clients there are, over all shards: the one number that they share, touched once per client.
+/// How many local clients there are, over all shards: the one number that they share, touched once
+/// per client.
 class ClientCount {
  public:
   explicit ClientCount(std::uint32_t limit) noexcept : limit_(limit) {}
 
-  [[nodiscard]] std::uint32_t current() const noexcept { return current_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint32_t current() const noexcept {
+    return current_.load(std::memory_order_relaxed);
+  }
   [[nodiscard]] std::uint32_t limit() const noexcept { return limit_; }
 
  private:
@@ -21,7 +24,8 @@ class ClientCount {
   std::atomic<std::uint32_t> current_{0};
 };
 
-/// One client's place among them, given back when it ends. Goes from shard to shard with the client's socket.
+/// One client's place among them, given back when it ends. Goes from shard to shard with the
+/// client's socket.
 class ClientSlot {
  public:
   ClientSlot() = default;

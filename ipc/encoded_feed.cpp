@@ -7,7 +7,8 @@ std::span<const std::byte> EncodedFeed::more() {
     batch_ = batches_.make(encoding_, {place_.sequence, event_}, left_);
     if (batch_ == nullptr) return {};
     batch_sent_ = 0;
-    if (left_ != no_limit) left_ -= static_cast<std::size_t>(batch_->end.sequence - place_.sequence);
+    if (left_ != no_limit)
+      left_ -= static_cast<std::size_t>(batch_->end.sequence - place_.sequence);
     event_ = batch_->end.event;
     move_to(batch_->end.sequence);
   }

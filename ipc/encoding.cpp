@@ -19,12 +19,13 @@ void append(std::vector<std::byte>& output, std::string_view text) {
 
 void append_frame_header(std::vector<std::byte>& output, Opcode opcode, std::size_t payload) {
   std::array<std::byte, websocket::max_header_size> header;
-  const std::size_t size =
-      websocket::write_header(header.data(), {.opcode = opcode, .fin = true, .payload_size = payload});
+  const std::size_t size = websocket::write_header(
+      header.data(), {.opcode = opcode, .fin = true, .payload_size = payload});
   output.insert(output.end(), header.begin(), header.begin() + size);
 }
 
-// A chunk's size is not known when the chunk is begun, so its place is kept by leading zeros (RFC 9112, 7.1).
+// A chunk's size is not known when the chunk is begun, so its place is kept by leading zeros (RFC
+// 9112, 7.1).
 constexpr std::string_view chunk_head = "00000000\r\n";
 constexpr std::size_t chunk_digits = 8;
 
@@ -39,7 +40,8 @@ std::string_view Encoder::time_text(std::uint64_t time_ns) {
   return {time_text_, time_size_};
 }
 
-void Encoder::append_v1(std::vector<std::byte>& output, const ring::Ring& ring, ring::Sequence sequence) {
+void Encoder::append_v1(std::vector<std::byte>& output, const ring::Ring& ring,
+                        ring::Sequence sequence) {
   const ring::Entry& entry = ring.entry(sequence);
   const auto payload = ring.payload(entry);
   char line[48];
@@ -55,12 +57,14 @@ void Encoder::append_v1(std::vector<std::byte>& output, const ring::Ring& ring, 
   output.insert(output.end(), payload.begin(), payload.end());
 }
 
-void Encoder::append_json(std::vector<std::byte>& output, const ring::Ring& ring, ring::Sequence sequence) {
+void Encoder::append_json(std::vector<std::byte>& output, const ring::Ring& ring,
+                          ring::Sequence sequence) {
   const ring::Entry& entry = ring.entry(sequence);
   const auto payload = ring.payload(entry);
   char number[20];
   append(output, "{\"seq\":");
-  append(output, {number, static_cast<std::size_t>(std::to_chars(number, number + 20, sequence).ptr - number)});
+  append(output, {number, static_cast<std::size_t>(
+                              std::to_chars(number, number + 20, sequence).ptr - number)});
   append(output, ",\"time_ns\":");
   append(output, time_text(entry.time_ns));
   if (Opcode{entry.opcode} == Opcode::text) {
@@ -74,7 +78,8 @@ void Encoder::append_json(std::vector<std::byte>& output, const ring::Ring& ring
   append(output, "}\n");
 }
 
-void Encoder::append_message(std::vector<std::byte>& output, const ring::Ring& ring, ring::Sequence sequence) {
+void Encoder::append_message(std::vector<std::byte>& output, const ring::Ring& ring,
+                             ring::Sequence sequence) {
   if (encoding_ == Encoding::wskeep_v1) {
     append_v1(output, ring, sequence);
   } else {

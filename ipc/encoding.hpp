@@ -9,9 +9,11 @@
 
 namespace wskeep::ipc {
 
-/// The forms of docs/ipc.md in which messages carry their sequence number and time, and events stand between them.
+/// The forms of docs/ipc.md in which messages carry their sequence number and time, and events
+/// stand between them.
 enum class Encoding : std::uint8_t {
-  wskeep_v1,  ///< WebSocket frames: `SEQUENCE TIME_NS\n`, then the payload; an event is a text frame
+  wskeep_v1,  ///< WebSocket frames: `SEQUENCE TIME_NS\n`, then the payload; an event is a text
+              ///< frame
   ndjson,     ///< one JSON object a line, as chunks of an HTTP answer
 };
 
@@ -20,12 +22,14 @@ class Encoder {
  public:
   explicit Encoder(Encoding encoding) noexcept : encoding_(encoding) {}
 
-  void append_message(std::vector<std::byte>& output, const ring::Ring& ring, ring::Sequence sequence);
+  void append_message(std::vector<std::byte>& output, const ring::Ring& ring,
+                      ring::Sequence sequence);
 
   /// `json` is one line without its end.
   void append_event(std::vector<std::byte>& output, std::string_view json) const;
 
-  /// Bytes to begin a batch with, and what to do to them when it is whole (NDJSON: the chunk's size).
+  /// Bytes to begin a batch with, and what to do to them when it is whole (NDJSON: the chunk's
+  /// size).
   void begin(std::vector<std::byte>& output) const;
   void finish(std::vector<std::byte>& output, std::size_t begin) const;
 

@@ -40,8 +40,8 @@ std::string sent_event(std::string_view id) {
 }
 
 std::string failed_event(std::string_view id, const Rejection& reason) {
-  return json::serialize(
-      json::object{{"event", "failed"}, {"id", id}, {"error", reason.error}, {"message", reason.message}});
+  return json::serialize(json::object{
+      {"event", "failed"}, {"id", id}, {"error", reason.error}, {"message", reason.message}});
 }
 
 }  // namespace wskeep::ipc

@@ -8,7 +8,8 @@
 
 namespace wskeep::ipc {
 
-/// What happened to a connection, each event at its place among the messages. Bounded: the oldest are forgotten.
+/// What happened to a connection, each event at its place among the messages. Bounded: the oldest
+/// are forgotten.
 class EventLog {
  public:
   /// Counts events from 0.
@@ -34,7 +35,8 @@ class EventLog {
   [[nodiscard]] const Event& at(Number number) const { return events_[number - first_]; }
 
  private:
-  /// A connection that fails each half second is told of in full for readers that are two minutes behind.
+  /// A connection that fails each half second is told of in full for readers that are two minutes
+  /// behind.
   static constexpr std::size_t limit = 256;
 
   std::deque<Event> events_;

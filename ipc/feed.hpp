@@ -13,18 +13,20 @@ struct Place {
   ring::Position position = 0;  ///< the first byte in the ring that it still needs
 };
 
-/// What a reader is sent of the ring, in the form that it asked for. A cursor, not a queue: it keeps a place and
-/// takes bytes when the reader's socket can take them.
+/// What a reader is sent of the ring, in the form that it asked for. A cursor, not a queue: it
+/// keeps a place and takes bytes when the reader's socket can take them.
 class Feed {
  public:
   virtual ~Feed() = default;
 
   [[nodiscard]] const Place& place() const noexcept { return place_; }
 
-  /// Everything that can be sent now in one piece; empty: nothing. Needs !lapped(). Valid until the ring is written.
+  /// Everything that can be sent now in one piece; empty: nothing. Needs !lapped(). Valid until the
+  /// ring is written.
   [[nodiscard]] virtual std::span<const std::byte> more() = 0;
 
-  /// What must still be sent before anything else may stand between: the end of a message that has been begun.
+  /// What must still be sent before anything else may stand between: the end of a message that has
+  /// been begun.
   [[nodiscard]] virtual std::span<const std::byte> rest() = 0;
 
   /// `bytes` of what `more` or `rest` gave last were sent.

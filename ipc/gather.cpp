@@ -6,8 +6,8 @@
 
 namespace wskeep::ipc {
 
-boost::asio::awaitable<std::vector<std::string>> gather(Directory& directory,
-                                                        std::function<std::string(Upstream&)> question) {
+boost::asio::awaitable<std::vector<std::string>> gather(
+    Directory& directory, std::function<std::string(Upstream&)> question) {
   const std::vector<Upstream*> all = directory.all();
   std::vector<std::string> answers(all.size());
   std::vector<bool> asked(all.size());

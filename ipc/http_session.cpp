@@ -15,6 +15,7 @@
 #include "ipc/single_publish.hpp"
 #include "ipc/subscriber.hpp"
 #include "websocket/upgrade.hpp"
+#include "websocket/utf8.hpp"
 
 namespace wskeep::ipc {
 namespace {
@@ -24,11 +25,13 @@ using Descriptor = asio::posix::stream_descriptor;
 using Resource = Route::Resource;
 
 constexpr std::string_view v1_subprotocol = "wskeep.v1";
-/// A message to be sent is checked against the connection's own limit later; this bounds what is received until then.
+/// A message to be sent is checked against the connection's own limit later; this bounds what is
+/// received until then.
 constexpr std::size_t largest_body = std::size_t{64} << 20U;
 
 Answer not_found() {
-  return error_answer(404, "not_found", "there is no such path or connection: GET /v1/connections lists them");
+  return error_answer(404, "not_found",
+                      "there is no such path or connection: GET /v1/connections lists them");
 }
 
 Answer text_answer(unsigned status, std::string text) {
@@ -46,9 +49,12 @@ Answer reading_error(websocket::HttpReader::Error error, const std::string& text
   using Error = websocket::HttpReader::Error;
   switch (error) {
     case Error::head_too_large:
-      return error_answer(431, "too_large", "the request's headers are larger than ipc.limits.request_head");
-    case Error::body_too_large: return error_answer(413, "too_large", "the body is larger than max_message");
-    default: return error_answer(400, "bad_request", text.empty() ? "this is not HTTP/1.1" : text);
+      return error_answer(431, "too_large",
+                          "the request's headers are larger than ipc.limits.request_head");
+    case Error::body_too_large:
+      return error_answer(413, "too_large", "the body is larger than max_message");
+    default:
+      return error_answer(400, "bad_request", text.empty() ? "this is not HTTP/1.1" : text);
   }
 }
 
@@ -65,17 +71,21 @@ Answer publish_answer(const PublishOutcome& outcome) {
   using Kind = PublishOutcome::Kind;
   const auto with_error = [&](std::string_view word) {
     return boost::json::serialize(boost::json::object{
-               {"outcome", word}, {"error", outcome.error}, {"message", outcome.message}}) + "\n";
+               {"outcome", word}, {"error", outcome.error}, {"message", outcome.message}}) +
+           "\n";
   };
   switch (outcome.kind) {
-    case Kind::written: return {.status = 200, .body = "{\"outcome\":\"written\"}\n"};
-    case Kind::queued: return {.status = 202, .body = "{\"outcome\":\"queued\"}\n"};
+    case Kind::written:
+      return {.status = 200, .body = "{\"outcome\":\"written\"}\n"};
+    case Kind::queued:
+      return {.status = 202, .body = "{\"outcome\":\"queued\"}\n"};
     case Kind::rejected:
       return {.status = outcome.error == "too_large"         ? 413U
                         : outcome.error == "invalid_payload" ? 400U
                                                              : 503U,
               .body = with_error("rejected")};
-    case Kind::unknown: break;
+    case Kind::unknown:
+      break;
   }
   return {.status = 502, .body = with_error("unknown")};
 }
@@ -91,14 +101,15 @@ std::string join(const std::vector<std::string>& parts) {
 
 }  // namespace
 
-HttpSession::HttpSession(Descriptor descriptor, ClientSlot slot, Scope scope, const config::IpcLimits& limits,
-                         Directory& directory)
+HttpSession::HttpSession(Descriptor descriptor, ClientSlot slot, Scope scope,
+                         const config::IpcLimits& limits, Directory& directory)
     : descriptor_(std::move(descriptor)),
       slot_(std::move(slot)),
       scope_(scope),
       limits_(limits),
       directory_(directory),
-      reader_(websocket::HttpReader::Kind::request, {.head = limits.request_head, .body = largest_body}),
+      reader_(websocket::HttpReader::Kind::request,
+              {.head = limits.request_head, .body = largest_body}),
       deadline_(descriptor_.get_executor()) {}
 
 void HttpSession::stop() {
@@ -141,14 +152,16 @@ asio::awaitable<bool> HttpSession::receive(std::chrono::milliseconds timeout) {
   for (;;) {
     if (timed_out_ || stopped_) co_return false;
     std::array<std::byte, 16384> buffer;
-    const ssize_t count = ::recv(descriptor_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    const ssize_t count =
+        ::recv(descriptor_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (count > 0) {
       received_.insert(received_.end(), buffer.begin(), buffer.begin() + count);
       co_return true;
     }
     if (count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) co_return false;
     boost::system::error_code error;
-    co_await descriptor_.async_wait(Descriptor::wait_read, asio::redirect_error(asio::use_awaitable, error));
+    co_await descriptor_.async_wait(Descriptor::wait_read,
+                                    asio::redirect_error(asio::use_awaitable, error));
   }
 }
 
@@ -157,7 +170,8 @@ asio::awaitable<HttpSession::ReadOutcome> HttpSession::read_request() {
   if (begun) set_deadline(limits_.request);
   for (;;) {
     const auto result = reader_.read(received_);
-    received_.erase(received_.begin(), received_.begin() + static_cast<std::ptrdiff_t>(result.consumed));
+    received_.erase(received_.begin(),
+                    received_.begin() + static_cast<std::ptrdiff_t>(result.consumed));
     if (result.status == websocket::HttpReader::Status::complete) co_return ReadOutcome::request;
     if (result.status == websocket::HttpReader::Status::error) {
       refusal_ = reading_error(result.error, result.text);
@@ -168,7 +182,8 @@ asio::awaitable<HttpSession::ReadOutcome> HttpSession::read_request() {
     const bool received = co_await receive(timeout);
     if (!received) {
       if (!timed_out_ || stopped_ || !begun) co_return ReadOutcome::ended;
-      refusal_ = error_answer(408, "request_timeout", "the request was not complete within ipc.limits.request");
+      refusal_ = error_answer(408, "request_timeout",
+                              "the request was not complete within ipc.limits.request");
       co_return ReadOutcome::refused;
     }
     if (!begun) set_deadline(limits_.request);
@@ -186,7 +201,8 @@ asio::awaitable<bool> HttpSession::send(std::string text) {
       rest.remove_prefix(static_cast<std::size_t>(count));
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       boost::system::error_code error;
-      co_await descriptor_.async_wait(Descriptor::wait_write, asio::redirect_error(asio::use_awaitable, error));
+      co_await descriptor_.async_wait(Descriptor::wait_write,
+                                      asio::redirect_error(asio::use_awaitable, error));
     } else if (errno != EINTR) {
       co_return false;
     }
@@ -197,19 +213,23 @@ asio::awaitable<bool> HttpSession::send(std::string text) {
 asio::awaitable<Answer> HttpSession::answer() {
   deadline_.cancel();
   const auto target = parse_target(reader_.head().target);
-  if (!target) co_return error_answer(400, "bad_request", "the path or the query is not well-formed");
+  if (!target)
+    co_return error_answer(400, "bad_request", "the path or the query is not well-formed");
   const Route route = find_route(target->path);
-  if (route.resource == Resource::none || (scope_ == Scope::monitoring && !is_monitoring(route.resource))) {
+  if (route.resource == Resource::none ||
+      (scope_ == Scope::monitoring && !is_monitoring(route.resource))) {
     co_return not_found();
   }
   const std::string& method = reader_.head().method;
   const bool reads = method == "GET" || method == "HEAD";
   if (!reads && route.resource != Resource::messages) co_return method_not_allowed("GET, HEAD");
   switch (route.resource) {
-    case Resource::health: co_return text_answer(200, "ok\n");
+    case Resource::health:
+      co_return text_answer(200, "ok\n");
     case Resource::readiness: {
-      const auto names = co_await gather(
-          directory_, [](Upstream& upstream) { return upstream.ready() ? "" : upstream.name() + "\n"; });
+      const auto names = co_await gather(directory_, [](Upstream& upstream) {
+        return upstream.ready() ? "" : upstream.name() + "\n";
+      });
       std::string waiting;
       for (const std::string& name : names) waiting += name;
       co_return waiting.empty() ? text_answer(200, "ready\n") : text_answer(503, waiting);
@@ -225,10 +245,12 @@ asio::awaitable<Answer> HttpSession::answer() {
       const bool metrics = route.resource == Resource::metrics;
       auto ask = [&](auto done) { metrics ? directory_.metrics(done) : directory_.status(done); };
       std::string body = co_await run_on<std::string>(descriptor_.get_executor(), ask);
-      if (metrics) co_return Answer{.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = body};
+      if (metrics)
+        co_return Answer{.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = body};
       co_return Answer{.body = body + "\n"};
     }
-    default: break;
+    default:
+      break;
   }
   Answer answered = co_await answer_connection(route, *target);
   co_return answered;
@@ -261,14 +283,15 @@ asio::awaitable<Answer> HttpSession::subscribe(Upstream& upstream, const Target&
   const websocket::HttpHead& head = reader_.head();
   const bool upgrade = head.has_token("connection", "upgrade") && head.find("upgrade") != nullptr;
   auto parsed = parse_subscription(target, !upgrade);
-  if (const auto* problem = std::get_if<std::string>(&parsed)) co_return error_answer(400, "bad_request", *problem);
+  if (const auto* problem = std::get_if<std::string>(&parsed))
+    co_return error_answer(400, "bad_request", *problem);
   Subscription subscription = std::get<Subscription>(parsed);
   std::string response;
   if (upgrade) {
     auto check = websocket::check_upgrade_request(head);
     if (!check.ok) co_return refused_upgrade(std::move(check));
-    subscription.v1 =
-        std::find(check.subprotocols.begin(), check.subprotocols.end(), v1_subprotocol) != check.subprotocols.end();
+    subscription.v1 = std::find(check.subprotocols.begin(), check.subprotocols.end(),
+                                v1_subprotocol) != check.subprotocols.end();
     response = websocket::write_upgrade_response(check.key, subscription.v1 ? v1_subprotocol : "");
   }
   const int socket = descriptor_.release();
@@ -287,7 +310,14 @@ asio::awaitable<Answer> HttpSession::subscribe(Upstream& upstream, const Target&
 }
 
 asio::awaitable<Answer> HttpSession::post_message(Upstream& upstream) {
-  const auto opcode = is_text(reader_.head().find("content-type")) ? websocket::Opcode::text : websocket::Opcode::binary;
+  const auto opcode = is_text(reader_.head().find("content-type")) ? websocket::Opcode::text
+                                                                   : websocket::Opcode::binary;
+  if (opcode == websocket::Opcode::text &&
+      !websocket::is_valid_utf8(std::as_bytes(std::span(reader_.body())))) {
+    co_return error_answer(
+        400, "invalid_payload",
+        "text must be UTF-8; send other bytes with Content-Type: application/octet-stream");
+  }
   auto start = [&](auto done) {
     publish_once(upstream, opcode, std::as_bytes(std::span(reader_.body())), done);
   };

@@ -15,7 +15,8 @@
 
 namespace wskeep::ipc {
 
-/// One local socket, until it is closed or becomes a subscriber's: requests, one after the other, and their answers.
+/// One local socket, until it is closed or becomes a subscriber's: requests, one after the other,
+/// and their answers.
 class HttpSession {
  public:
   /// What it may ask for. `monitoring` is that of the TCP listener.
@@ -24,7 +25,8 @@ class HttpSession {
   HttpSession(boost::asio::posix::stream_descriptor descriptor, ClientSlot slot, Scope scope,
               const config::IpcLimits& limits, Directory& directory);
 
-  /// Ends when the client or `stop` ends it, when it is handed to a shard as a subscriber, or at a time-out.
+  /// Ends when the client or `stop` ends it, when it is handed to a shard as a subscriber, or at a
+  /// time-out.
   [[nodiscard]] boost::asio::awaitable<void> run();
 
   /// Ends it at once.

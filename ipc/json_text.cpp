@@ -7,7 +7,8 @@ namespace wskeep::ipc {
 namespace {
 
 bool needs_escape(std::byte byte) {
-  return byte < std::byte{0x20} || byte == std::byte{'"'} || byte == std::byte{'\\'} || byte == std::byte{0x7F};
+  return byte < std::byte{0x20} || byte == std::byte{'"'} || byte == std::byte{'\\'} ||
+         byte == std::byte{0x7F};
 }
 
 void append(std::vector<std::byte>& output, std::string_view text) {
@@ -17,12 +18,18 @@ void append(std::vector<std::byte>& output, std::string_view text) {
 
 void append_escaped(std::vector<std::byte>& output, std::byte byte) {
   switch (static_cast<char>(byte)) {
-    case '"': return append(output, "\\\"");
-    case '\\': return append(output, "\\\\");
-    case '\n': return append(output, "\\n");
-    case '\r': return append(output, "\\r");
-    case '\t': return append(output, "\\t");
-    default: break;
+    case '"':
+      return append(output, "\\\"");
+    case '\\':
+      return append(output, "\\\\");
+    case '\n':
+      return append(output, "\\n");
+    case '\r':
+      return append(output, "\\r");
+    case '\t':
+      return append(output, "\\t");
+    default:
+      break;
   }
   constexpr std::string_view digits = "0123456789abcdef";
   const auto value = std::to_integer<unsigned>(byte);
@@ -47,7 +54,8 @@ void append_json_string(std::vector<std::byte>& output, std::span<const std::byt
 }
 
 void append_base64(std::vector<std::byte>& output, std::span<const std::byte> data) {
-  constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  constexpr std::string_view alphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   const auto put = [&](unsigned group, unsigned shift) {
     output.push_back(static_cast<std::byte>(alphabet[(group >> shift) & 63U]));
   };

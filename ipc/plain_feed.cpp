@@ -31,7 +31,8 @@ void PlainFeed::advance(std::size_t bytes) {
   } else {
     place_.sequence = ring_.sequence_at(place_.position);
     const ring::Entry& entry = ring_.entry(place_.sequence);
-    message_end_ = entry.position == place_.position ? place_.position : entry.position + entry.size;
+    message_end_ =
+        entry.position == place_.position ? place_.position : entry.position + entry.size;
   }
 }
 

@@ -21,7 +21,8 @@ class PlainFeed final : public Feed {
   /// Behind the message that place() stands inside; at or before place().position where it
   /// stands between two.
   ring::Position message_end_;
-  /// The end of a message whose bytes in the ring were overwritten while the reader's socket was full.
+  /// The end of a message whose bytes in the ring were overwritten while the reader's socket was
+  /// full.
   std::vector<std::byte> saved_;
   std::size_t saved_sent_ = 0;
 };

@@ -8,7 +8,8 @@
 
 namespace wskeep::ipc {
 
-Reader::Reader(Channel& channel, Descriptor descriptor, ClientSlot slot, std::unique_ptr<Feed> feed, config::Gap gap)
+Reader::Reader(Channel& channel, Descriptor descriptor, ClientSlot slot, std::unique_ptr<Feed> feed,
+               config::Gap gap)
     : channel_(channel),
       descriptor_(std::move(descriptor)),
       slot_(std::move(slot)),
@@ -21,8 +22,8 @@ void Reader::deliver() {
   while (!gone_) {
     const auto output = next_output();
     if (output.empty()) break;
-    const ssize_t count =
-        ::send(descriptor_.native_handle(), output.data(), output.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t count = ::send(descriptor_.native_handle(), output.data(), output.size(),
+                                 MSG_DONTWAIT | MSG_NOSIGNAL);
     if (count < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -84,13 +85,14 @@ void Reader::sent(std::size_t bytes) {
 
 void Reader::wait_to_write() {
   waiting_to_write_ = true;
-  descriptor_.async_wait(Descriptor::wait_write, [self = shared_from_this()](const boost::system::error_code& error) {
-    self->waiting_to_write_ = false;
-    if (self->gone_) return;
-    if (error) return self->leave();
-    self->deliver();
-    if (!self->gone_) self->channel_.on_progress();
-  });
+  descriptor_.async_wait(Descriptor::wait_write,
+                         [self = shared_from_this()](const boost::system::error_code& error) {
+                           self->waiting_to_write_ = false;
+                           if (self->gone_) return;
+                           if (error) return self->leave();
+                           self->deliver();
+                           if (!self->gone_) self->channel_.on_progress();
+                         });
 }
 
 void Reader::finish() {

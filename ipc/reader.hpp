@@ -17,9 +17,9 @@ namespace wskeep::ipc {
 
 class Channel;
 
-/// A local app that is sent a channel's messages. Two sources take turns on its socket: what is its own (answers, events,
-/// control frames) and its feed of the ring; a message that has been begun is always ended first.
-/// Owned by the channel; lives on its shard.
+/// A local app that is sent a channel's messages. Two sources take turns on its socket: what is its
+/// own (answers, events, control frames) and its feed of the ring; a message that has been begun is
+/// always ended first. Owned by the channel; lives on its shard.
 class Reader : public std::enable_shared_from_this<Reader> {
  public:
   using Descriptor = boost::asio::posix::stream_descriptor;
@@ -44,7 +44,8 @@ class Reader : public std::enable_shared_from_this<Reader> {
   virtual void publish_more() {}
 
  protected:
-  Reader(Channel& channel, Descriptor descriptor, ClientSlot slot, std::unique_ptr<Feed> feed, config::Gap gap);
+  Reader(Channel& channel, Descriptor descriptor, ClientSlot slot, std::unique_ptr<Feed> feed,
+         config::Gap gap);
 
   /// Messages from..to were lost for it. It may be told by `own()`, or closed.
   virtual void on_gap(ring::Sequence from, ring::Sequence to) = 0;
@@ -56,8 +57,8 @@ class Reader : public std::enable_shared_from_this<Reader> {
   [[nodiscard]] std::vector<std::byte>& own() noexcept { return own_; }
   [[nodiscard]] std::size_t own_unsent() const noexcept { return own_.size() - own_sent_; }
 
-  /// No more of the feed. When all of its own is sent the socket is shut for writing; the connection ends when the
-  /// app has closed its end, or after the close time-out.
+  /// No more of the feed. When all of its own is sent the socket is shut for writing; the
+  /// connection ends when the app has closed its end, or after the close time-out.
   void finish();
 
   /// Ends it at once. It is gone from the channel; pending work ends with nothing done.

@@ -12,19 +12,22 @@
 
 namespace wskeep::ipc {
 
-/// Calls `start(done)` on another shard, and goes on here when `done(result)` was called there, at once or later. `done` is called exactly
-/// once; `start` and what it refers to live on in the awaiting coroutine, which cannot be cancelled meanwhile.
+/// Calls `start(done)` on another shard, and goes on here when `done(result)` was called there, at
+/// once or later. `done` is called exactly once; `start` and what it refers to live on in the
+/// awaiting coroutine, which cannot be cancelled meanwhile.
 template <typename Result, typename Start>
 boost::asio::awaitable<Result> run_on(boost::asio::any_io_executor shard, Start start) {
-  co_return co_await boost::asio::async_initiate<decltype(boost::asio::use_awaitable), void(Result)>(
+  co_return co_await boost::asio::async_initiate<decltype(boost::asio::use_awaitable),
+                                                 void(Result)>(
       [](auto handler, boost::asio::any_io_executor there, Start* begin) {
         auto kept = std::make_shared<decltype(handler)>(std::move(handler));
         boost::asio::post(there, [kept, begin] {
           (*begin)([kept](Result result) {
             auto here = boost::asio::get_associated_executor(*kept);
-            boost::asio::post(here, [kept, value = std::make_shared<Result>(std::move(result))]() mutable {
-              (*kept)(std::move(*value));
-            });
+            boost::asio::post(
+                here, [kept, value = std::make_shared<Result>(std::move(result))]() mutable {
+                  (*kept)(std::move(*value));
+                });
           });
         });
       },

@@ -28,8 +28,10 @@ constexpr std::chrono::milliseconds accept_pause{100};
 constexpr int accepts_per_turn = 64;
 
 constexpr std::string_view too_many =
-    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: 102\r\n\r\n"
-    "{\"error\":\"too_many_clients\",\"message\":\"ipc.limits.clients are connected: close some, or raise it\"}    \n";
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: "
+    "close\r\nContent-Length: 102\r\n\r\n"
+    "{\"error\":\"too_many_clients\",\"message\":\"ipc.limits.clients are connected: close some, "
+    "or raise it\"}    \n";
 
 }  // namespace
 
@@ -42,8 +44,8 @@ struct Server::State : std::enable_shared_from_this<State> {
     HttpSession::Scope scope;
   };
 
-  State(asio::any_io_executor where, const config::Ipc& ipc_settings, const config::Metrics& metrics_settings,
-        Directory& all)
+  State(asio::any_io_executor where, const config::Ipc& ipc_settings,
+        const config::Metrics& metrics_settings, Directory& all)
       : executor(std::move(where)),
         ipc(ipc_settings),
         metrics(metrics_settings),
@@ -67,11 +69,13 @@ struct Server::State : std::enable_shared_from_this<State> {
   bool stopped = false;
 };
 
-Server::Server(asio::any_io_executor executor, const config::Ipc& ipc, const config::Metrics& metrics,
-               Directory& directory)
+Server::Server(asio::any_io_executor executor, const config::Ipc& ipc,
+               const config::Metrics& metrics, Directory& directory)
     : state_(std::make_shared<State>(std::move(executor), ipc, metrics, directory)) {}
 
-Server::~Server() { stop(); }
+Server::~Server() {
+  stop();
+}
 
 void Server::listen() {
   state_->file.emplace(state_->ipc.socket, state_->ipc.mode, state_->ipc.group);
@@ -87,32 +91,37 @@ void Server::State::open_metrics() {
     const asio::ip::tcp::endpoint endpoint(asio::ip::make_address(listen.address), listen.port);
     asio::ip::tcp::acceptor acceptor(executor, endpoint);
     const auto local = acceptor.local_endpoint();
-    metrics_address = (local.address().is_v6() ? "[" + local.address().to_string() + "]" : local.address().to_string()) +
+    metrics_address = (local.address().is_v6() ? "[" + local.address().to_string() + "]"
+                                               : local.address().to_string()) +
                       ":" + std::to_string(local.port());
     acceptor.non_blocking(true);
-    doors.push_back(std::make_shared<Door>(Descriptor(executor, acceptor.release()), HttpSession::Scope::monitoring));
+    doors.push_back(std::make_shared<Door>(Descriptor(executor, acceptor.release()),
+                                           HttpSession::Scope::monitoring));
   } catch (const boost::system::system_error& error) {
-    throw std::runtime_error("metrics.listen: cannot listen at " + metrics.listen + ": " + error.code().message());
+    throw std::runtime_error("metrics.listen: cannot listen at " + metrics.listen + ": " +
+                             error.code().message());
   }
 }
 
 void Server::State::wait(const std::shared_ptr<Door>& door) {
-  door->descriptor.async_wait(Descriptor::wait_read,
-                              [self = shared_from_this(), door](const boost::system::error_code& error) {
-                                if (!error && !self->stopped) self->accept(door);
-                              });
+  door->descriptor.async_wait(Descriptor::wait_read, [self = shared_from_this(), door](
+                                                         const boost::system::error_code& error) {
+    if (!error && !self->stopped) self->accept(door);
+  });
 }
 
 void Server::State::accept(const std::shared_ptr<Door>& door) {
   for (int turn = 0; turn < accepts_per_turn; ++turn) {
-    const int socket = ::accept4(door->descriptor.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int socket =
+        ::accept4(door->descriptor.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (socket >= 0) {
       take(socket, door->scope);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
       door->pause.expires_after(accept_pause);
-      door->pause.async_wait([self = shared_from_this(), door](const boost::system::error_code& error) {
-        if (!error && !self->stopped) self->wait(door);
-      });
+      door->pause.async_wait(
+          [self = shared_from_this(), door](const boost::system::error_code& error) {
+            if (!error && !self->stopped) self->wait(door);
+          });
       return;
     } else if (errno != ECONNABORTED && errno != EINTR) {
       break;
@@ -125,15 +134,19 @@ void Server::State::take(int socket, HttpSession::Scope scope) {
   ClientSlot slot(count);
   if (!slot.within_limit()) {
     // Best effort: whoever does not read it sees the end of the connection.
-    [[maybe_unused]] const auto sent = ::send(socket, too_many.data(), too_many.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    [[maybe_unused]] const auto sent =
+        ::send(socket, too_many.data(), too_many.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     ::close(socket);
     return;
   }
-  auto session = std::make_shared<HttpSession>(Descriptor(executor, socket), std::move(slot), scope, ipc.limits, directory);
+  auto session = std::make_shared<HttpSession>(Descriptor(executor, socket), std::move(slot), scope,
+                                               ipc.limits, directory);
   sessions.insert(session);
   asio::co_spawn(
       executor, [session] { return session->run(); },
-      [self = shared_from_this(), session](const std::exception_ptr&) { self->sessions.erase(session); });
+      [self = shared_from_this(), session](const std::exception_ptr&) {
+        self->sessions.erase(session);
+      });
 }
 
 void Server::stop() {
@@ -149,8 +162,12 @@ void Server::stop() {
   for (const auto& session : state_->sessions) session->stop();
 }
 
-std::uint32_t Server::clients() const noexcept { return state_->count->current(); }
+std::uint32_t Server::clients() const noexcept {
+  return state_->count->current();
+}
 
-std::string Server::metrics_address() const { return state_->metrics_address; }
+std::string Server::metrics_address() const {
+  return state_->metrics_address;
+}
 
 }  // namespace wskeep::ipc

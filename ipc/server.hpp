@@ -11,19 +11,20 @@
 
 namespace wskeep::ipc {
 
-/// The local side of the daemon: the Unix socket with all of docs/ipc.md, and the TCP listener with what
-/// monitoring needs. Lives on one shard; subscribers are handed to the shard of their connection.
+/// The local side of the daemon: the Unix socket with all of docs/ipc.md, and the TCP listener with
+/// what monitoring needs. Lives on one shard; subscribers are handed to the shard of their
+/// connection.
 class Server {
  public:
   /// Nothing is listened to yet. `directory` outlives the server.
-  Server(boost::asio::any_io_executor executor, const config::Ipc& ipc, const config::Metrics& metrics,
-         Directory& directory);
+  Server(boost::asio::any_io_executor executor, const config::Ipc& ipc,
+         const config::Metrics& metrics, Directory& directory);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server();
 
-  /// Begins to accept. Throws std::runtime_error that says which address cannot be had, and why: another daemon
-  /// uses the socket, the directory is missing, there is no such group.
+  /// Begins to accept. Throws std::runtime_error that says which address cannot be had, and why:
+  /// another daemon uses the socket, the directory is missing, there is no such group.
   void listen();
 
   /// No new clients, and no new requests of those that are there. Removes the socket file.
@@ -32,7 +33,8 @@ class Server {
   /// Local sockets that are open, over all shards. Any thread.
   [[nodiscard]] std::uint32_t clients() const noexcept;
 
-  /// ADDRESS:PORT of the TCP listener, with the port that the kernel chose for 0; empty: there is none.
+  /// ADDRESS:PORT of the TCP listener, with the port that the kernel chose for 0; empty: there is
+  /// none.
   [[nodiscard]] std::string metrics_address() const;
 
  private:

@@ -15,8 +15,9 @@ class SinglePublish final : public PublishObserver {
       : timer_(std::move(executor), longest_wait), done_(std::move(done)) {}
 
   static void wait(const std::shared_ptr<SinglePublish>& self) {
-    self->timer_.async_wait(
-        [self](const boost::system::error_code&) { self->end({.kind = PublishOutcome::Kind::queued}); });
+    self->timer_.async_wait([self](const boost::system::error_code&) {
+      self->end({.kind = PublishOutcome::Kind::queued});
+    });
   }
 
   void on_written(std::uint64_t /*token*/) override { end({}); }
@@ -41,7 +42,8 @@ void publish_once(Upstream& upstream, websocket::Opcode opcode, std::span<const 
   const auto self = std::make_shared<SinglePublish>(upstream.executor(), std::move(done));
   const auto rejection = upstream.publish(opcode, payload, self, 0);
   if (rejection) {
-    return self->end({PublishOutcome::Kind::rejected, std::string(rejection->error), rejection->message});
+    return self->end(
+        {PublishOutcome::Kind::rejected, std::string(rejection->error), rejection->message});
   }
   SinglePublish::wait(self);
   upstream.flush();

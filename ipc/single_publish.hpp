@@ -23,7 +23,8 @@ struct PublishOutcome {
   std::string message{};
 };
 
-/// Sends one message and waits a second for what becomes of it. Call on the shard of `upstream`; `done` is called there once.
+/// Sends one message and waits a second for what becomes of it. Call on the shard of `upstream`;
+/// `done` is called there once.
 void publish_once(Upstream& upstream, websocket::Opcode opcode, std::span<const std::byte> payload,
                   std::function<void(PublishOutcome)> done);
 

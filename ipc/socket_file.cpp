@@ -43,7 +43,8 @@ sockaddr_un make_address(const std::string& file) {
 
 }  // namespace
 
-SocketFile::SocketFile(const std::filesystem::path& file, std::uint32_t mode, const std::string& group)
+SocketFile::SocketFile(const std::filesystem::path& file, std::uint32_t mode,
+                       const std::string& group)
     : file_(file) {
   lock();
   try {
@@ -74,10 +75,11 @@ void SocketFile::bind_and_listen(std::uint32_t mode, const std::string& group) {
   const sockaddr_un address = make_address(file_.string());
   // The kernel leaves the group as it is when told -1.
   const gid_t owner = group.empty() ? static_cast<gid_t>(-1) : find_group(group);
-  struct stat status{};
+  struct stat status {};
   if (::lstat(file_.c_str(), &status) == 0) {
     if (!S_ISSOCK(status.st_mode)) {
-      throw std::runtime_error("ipc.socket: " + file_.string() + " exists and is not a socket: remove it, or choose another path");
+      throw std::runtime_error("ipc.socket: " + file_.string() +
+                               " exists and is not a socket: remove it, or choose another path");
     }
     // The lock is ours, so whoever made it is gone.
     if (::unlink(file_.c_str()) != 0) fail("ipc.socket: cannot remove the stale " + file_.string());
@@ -94,15 +96,18 @@ void SocketFile::bind_and_listen(std::uint32_t mode, const std::string& group) {
   }
   if (::chmod(file_.c_str(), mode) != 0) fail("ipc.mode: cannot set the mode of " + file_.string());
   if (::listen(listener_, SOMAXCONN) != 0) fail("ipc.socket: cannot listen at " + file_.string());
-  if (::lstat(file_.c_str(), &status) != 0) fail("ipc.socket: " + file_.string() + " is gone again");
+  if (::lstat(file_.c_str(), &status) != 0)
+    fail("ipc.socket: " + file_.string() + " is gone again");
   device_ = status.st_dev;
   inode_ = status.st_ino;
 }
 
-int SocketFile::take_listener() noexcept { return std::exchange(listener_, -1); }
+int SocketFile::take_listener() noexcept {
+  return std::exchange(listener_, -1);
+}
 
 SocketFile::~SocketFile() {
-  struct stat status{};
+  struct stat status {};
   if (::lstat(file_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_) {
     ::unlink(file_.c_str());
   }

@@ -6,8 +6,9 @@
 
 namespace wskeep::ipc {
 
-/// A listening Unix socket with its file. A lock file beside it (`FILE.lock`) says whether its owner lives, so that a stale
-/// file is taken over and a living daemon's never is. Nobody can connect before mode and group are set.
+/// A listening Unix socket with its file. A lock file beside it (`FILE.lock`) says whether its
+/// owner lives, so that a stale file is taken over and a living daemon's never is. Nobody can
+/// connect before mode and group are set.
 class SocketFile {
  public:
   /// Throws std::runtime_error.

@@ -25,37 +25,44 @@ constexpr std::size_t most_own_unsent = std::size_t{64} << 10U;
 /// Messages of one app on their way upstream whose outcome is to be told.
 constexpr std::size_t most_under_way = 4096;
 
-/// What is received is read at once or copied, so that one buffer serves all of a thread's subscribers.
+/// What is received is read at once or copied, so that one buffer serves all of a thread's
+/// subscribers.
 std::span<std::byte> receive_buffer() {
   thread_local std::array<std::byte, std::size_t{64} << 10U> buffer;
   return buffer;
 }
 
-std::unique_ptr<Feed> make_feed(Channel& channel, const Subscription& subscription, ring::Sequence start) {
+std::unique_ptr<Feed> make_feed(Channel& channel, const Subscription& subscription,
+                                ring::Sequence start) {
   if (!subscription.v1) return std::make_unique<PlainFeed>(channel.ring(), start);
-  return std::make_unique<EncodedFeed>(channel.ring(), channel.batches(), Encoding::wskeep_v1, start,
-                                       channel.events().next());
+  return std::make_unique<EncodedFeed>(channel.ring(), channel.batches(), Encoding::wskeep_v1,
+                                       start, channel.events().next());
 }
 
-/// `wskeep.v1` is told of its gaps and goes on; a plain reader knows nothing of them, so the configuration decides.
+/// `wskeep.v1` is told of its gaps and goes on; a plain reader knows nothing of them, so the
+/// configuration decides.
 config::Gap gap_rule(const Channel& channel, const Subscription& subscription) {
   return subscription.gap.value_or(subscription.v1 ? config::Gap::skip : channel.options().gap);
 }
 
 bool is_valid_id(std::string_view id) {
   return !id.empty() && id.size() <= longest_id &&
-         std::all_of(id.begin(), id.end(), [](char letter) { return letter > ' ' && letter < 0x7F; });
+         std::all_of(id.begin(), id.end(),
+                     [](char letter) { return letter > ' ' && letter < 0x7F; });
 }
 
 std::string_view as_text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-std::span<const std::byte> as_bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
+std::span<const std::byte> as_bytes(std::string_view text) {
+  return std::as_bytes(std::span(text));
+}
 
 }  // namespace
 
-Subscriber::Subscriber(Upstream& upstream, Descriptor descriptor, ClientSlot slot, const Subscription& subscription)
+Subscriber::Subscriber(Upstream& upstream, Descriptor descriptor, ClientSlot slot,
+                       const Subscription& subscription)
     : Reader(upstream.channel(), std::move(descriptor), std::move(slot),
              make_feed(upstream.channel(), subscription,
                        find_start(upstream.channel().ring(), subscription)->sequence),
@@ -63,18 +70,21 @@ Subscriber::Subscriber(Upstream& upstream, Descriptor descriptor, ClientSlot slo
       upstream_(upstream),
       v1_(subscription.v1),
       frames_({.role = websocket::Role::server,
-               .max_message = upstream.channel().options().shape.max_message + (v1_ ? longest_id + 1 : 0)}) {}
+               .max_message =
+                   upstream.channel().options().shape.max_message + (v1_ ? longest_id + 1 : 0)}) {}
 
-void Subscriber::start(Upstream& upstream, int socket, ClientSlot slot, const Subscription& subscription,
-                       std::string_view response, std::span<const std::byte> early_bytes) {
+void Subscriber::start(Upstream& upstream, int socket, ClientSlot slot,
+                       const Subscription& subscription, std::string_view response,
+                       std::span<const std::byte> early_bytes) {
   Channel& channel = upstream.channel();
   const Start start = *find_start(channel.ring(), subscription);
-  const std::shared_ptr<Subscriber> self(
-      new Subscriber(upstream, Descriptor(upstream.executor(), socket), std::move(slot), subscription));
+  const std::shared_ptr<Subscriber> self(new Subscriber(
+      upstream, Descriptor(upstream.executor(), socket), std::move(slot), subscription));
   const auto head = as_bytes(response);
   self->own().assign(head.begin(), head.end());
   if (self->v1_) {
-    self->send_event(hello_event(upstream.name(), channel.ring(), start.sequence, upstream.state_name()));
+    self->send_event(
+        hello_event(upstream.name(), channel.ring(), start.sequence, upstream.state_name()));
   }
   channel.attach(self);
   if (start.other_epoch || start.lost_from != 0) {
@@ -86,32 +96,36 @@ void Subscriber::start(Upstream& upstream, int socket, ClientSlot slot, const Su
   self->want_to_read();
 }
 
-void Subscriber::on_drained() { want_to_read(); }
+void Subscriber::on_drained() {
+  want_to_read();
+}
 
 void Subscriber::on_gap(ring::Sequence from, ring::Sequence to) {
   if (v1_) send_event(gap_event(from, to));
   if (gap() == config::Gap::skip) return;
-  const std::string reason =
-      from == 0 ? "lost an unknown number of messages" : "lost " + std::to_string(to - from + 1) + " messages";
+  const std::string reason = from == 0 ? "lost an unknown number of messages"
+                                       : "lost " + std::to_string(to - from + 1) + " messages";
   send_close(static_cast<std::uint16_t>(CloseCode::try_again_later), reason);
 }
 
 void Subscriber::want_to_read() {
   if (reading_ || gone() || !unread_.empty() || own_unsent() > most_own_unsent) return;
   reading_ = true;
-  descriptor().async_wait(Descriptor::wait_read, [weak = weak_from_this()](const boost::system::error_code& error) {
-    const auto self = std::static_pointer_cast<Subscriber>(weak.lock());
-    if (!self || self->gone()) return;
-    self->reading_ = false;
-    if (error) return self->leave();
-    self->on_readable();
-    self->want_to_read();
-  });
+  descriptor().async_wait(Descriptor::wait_read,
+                          [weak = weak_from_this()](const boost::system::error_code& error) {
+                            const auto self = std::static_pointer_cast<Subscriber>(weak.lock());
+                            if (!self || self->gone()) return;
+                            self->reading_ = false;
+                            if (error) return self->leave();
+                            self->on_readable();
+                            self->want_to_read();
+                          });
 }
 
 void Subscriber::on_readable() {
   const auto buffer = receive_buffer();
-  const ssize_t count = ::recv(descriptor().native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  const ssize_t count =
+      ::recv(descriptor().native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (count > 0) {
     take(buffer.first(static_cast<std::size_t>(count)));
   } else if (count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
@@ -152,7 +166,8 @@ bool Subscriber::on_message(Opcode opcode, std::span<std::byte> payload) {
 
 void Subscriber::publish_plain(Opcode opcode, std::span<const std::byte> payload) {
   const auto rejection = upstream_.publish(opcode, payload, {}, 0);
-  if (rejection) send_close(static_cast<std::uint16_t>(CloseCode::try_again_later), rejection->message);
+  if (rejection)
+    send_close(static_cast<std::uint16_t>(CloseCode::try_again_later), rejection->message);
 }
 
 void Subscriber::publish_v1(Opcode opcode, std::span<const std::byte> payload) {
@@ -185,7 +200,8 @@ void Subscriber::answer(std::uint64_t token, const Rejection* rejection) {
   const auto found = std::find_if(under_way_.begin(), under_way_.end(),
                                   [&](const auto& entry) { return entry.first == token; });
   if (found == under_way_.end() || gone()) return;
-  send_event(rejection == nullptr ? sent_event(found->second) : failed_event(found->second, *rejection));
+  send_event(rejection == nullptr ? sent_event(found->second)
+                                  : failed_event(found->second, *rejection));
   under_way_.erase(found);
 }
 
@@ -213,6 +229,8 @@ void Subscriber::send_close(std::uint16_t code, std::string_view reason) {
   finish();
 }
 
-void Subscriber::close(std::uint16_t code, const std::string& reason) { send_close(code, reason); }
+void Subscriber::close(std::uint16_t code, const std::string& reason) {
+  send_close(code, reason);
+}
 
 }  // namespace wskeep::ipc

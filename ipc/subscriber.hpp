@@ -16,13 +16,16 @@
 
 namespace wskeep::ipc {
 
-/// A local app on a WebSocket: it is sent the messages, plain or as `wskeep.v1`, and what it sends goes upstream.
+/// A local app on a WebSocket: it is sent the messages, plain or as `wskeep.v1`, and what it sends
+/// goes upstream.
 class Subscriber final : public Reader, public PublishObserver {
  public:
-  /// Answers the upgrade with `response`, attaches to the channel, and goes on by itself. `early_bytes` came behind the request.
-  /// Call on the shard of `upstream`; throws std::system_error when the socket cannot be watched.
-  static void start(Upstream& upstream, int socket, ClientSlot slot, const Subscription& subscription,
-                    std::string_view response, std::span<const std::byte> early_bytes);
+  /// Answers the upgrade with `response`, attaches to the channel, and goes on by itself.
+  /// `early_bytes` came behind the request. Call on the shard of `upstream`; throws
+  /// std::system_error when the socket cannot be watched.
+  static void start(Upstream& upstream, int socket, ClientSlot slot,
+                    const Subscription& subscription, std::string_view response,
+                    std::span<const std::byte> early_bytes);
 
   void close(std::uint16_t code, const std::string& reason) override;
   void publish_more() override;
@@ -31,7 +34,8 @@ class Subscriber final : public Reader, public PublishObserver {
   void on_unknown(std::uint64_t token, const Rejection& reason) override;
 
  private:
-  Subscriber(Upstream& upstream, Descriptor descriptor, ClientSlot slot, const Subscription& subscription);
+  Subscriber(Upstream& upstream, Descriptor descriptor, ClientSlot slot,
+             const Subscription& subscription);
 
   void on_gap(ring::Sequence from, ring::Sequence to) override;
   void on_drained() override;

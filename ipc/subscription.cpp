@@ -39,7 +39,8 @@ std::optional<bool> parse_flag(std::string_view text) {
 }
 
 /// Reads one parameter into `subscription`; the answer is what is wrong, or empty.
-std::string read_parameter(std::string_view key, std::string_view value, bool ndjson, Subscription& subscription) {
+std::string read_parameter(std::string_view key, std::string_view value, bool ndjson,
+                           Subscription& subscription) {
   if (key == "from") {
     if (value != "oldest" && value != "newest") return "from is oldest or newest";
     subscription.from = value == "oldest" ? Subscription::From::oldest : Subscription::From::newest;
@@ -57,10 +58,12 @@ std::string read_parameter(std::string_view key, std::string_view value, bool nd
     subscription.follow = *flag;
   } else if (key == "limit" && ndjson) {
     subscription.limit = parse_number<std::size_t>(value);
-    if (!subscription.limit || *subscription.limit == 0) return "limit is a number of messages, at least 1";
+    if (!subscription.limit || *subscription.limit == 0)
+      return "limit is a number of messages, at least 1";
   } else {
     return "there is no parameter '" + std::string(key) + "' here: " +
-           (ndjson ? "from, after, gap, follow and limit are known" : "from, after and gap are known");
+           (ndjson ? "from, after, gap, follow and limit are known"
+                   : "from, after and gap are known");
   }
   return {};
 }
@@ -72,14 +75,16 @@ std::optional<Target> parse_target(std::string_view target) {
   const auto path = percent_decode(target.substr(0, mark));
   if (!path || path->empty() || path->front() != '/') return std::nullopt;
   Target parsed{*path, {}};
-  std::string_view query = mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
+  std::string_view query =
+      mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
   while (!query.empty()) {
     const std::string_view pair = query.substr(0, query.find('&'));
     query.remove_prefix(std::min(query.size(), pair.size() + 1));
     if (pair.empty()) continue;
     const std::size_t equals = pair.find('=');
     const auto key = percent_decode(pair.substr(0, equals));
-    const auto value = percent_decode(equals == std::string_view::npos ? "" : pair.substr(equals + 1));
+    const auto value =
+        percent_decode(equals == std::string_view::npos ? "" : pair.substr(equals + 1));
     if (!key || !value || !parsed.query.emplace(*key, *value).second) return std::nullopt;
   }
   return parsed;
@@ -114,9 +119,12 @@ std::variant<Subscription, std::string> parse_subscription(const Target& target,
 
 std::optional<Start> find_start(const ring::Ring& ring, const Subscription& subscription) {
   switch (subscription.from) {
-    case Subscription::From::newest: return Start{.sequence = ring.next()};
-    case Subscription::From::oldest: return Start{.sequence = ring.first()};
-    case Subscription::From::cursor: break;
+    case Subscription::From::newest:
+      return Start{.sequence = ring.next()};
+    case Subscription::From::oldest:
+      return Start{.sequence = ring.first()};
+    case Subscription::From::cursor:
+      break;
   }
   const Cursor& cursor = subscription.after;
   if (cursor.epoch != ring.epoch()) return Start{.sequence = ring.first(), .other_epoch = true};

@@ -45,17 +45,19 @@ struct Subscription {
 };
 
 /// Reads the query; or says what is wrong with it. NDJSON takes `follow` and `limit` too.
-[[nodiscard]] std::variant<Subscription, std::string> parse_subscription(const Target& target, bool ndjson);
+[[nodiscard]] std::variant<Subscription, std::string> parse_subscription(const Target& target,
+                                                                         bool ndjson);
 
 /// Where a subscription begins in a ring.
 struct Start {
   ring::Sequence sequence = 0;
-  bool other_epoch = false;  ///< the cursor's: how much was lost is not known
+  bool other_epoch = false;      ///< the cursor's: how much was lost is not known
   ring::Sequence lost_from = 0;  ///< 0: nothing was lost, as far as is known
   ring::Sequence lost_to = 0;
 };
 
 /// Nothing for a cursor ahead of the newest message.
-[[nodiscard]] std::optional<Start> find_start(const ring::Ring& ring, const Subscription& subscription);
+[[nodiscard]] std::optional<Start> find_start(const ring::Ring& ring,
+                                              const Subscription& subscription);
 
 }  // namespace wskeep::ipc

@@ -34,8 +34,8 @@ class PublishObserver {
   virtual void on_unknown(std::uint64_t token, const Rejection& reason) = 0;
 };
 
-/// A connection, as the local side sees it. Implemented by the daemon; the local side knows nothing else of it.
-/// `name` and `executor` may be called on any thread, all else on the executor's.
+/// A connection, as the local side sees it. Implemented by the daemon; the local side knows nothing
+/// else of it. `name` and `executor` may be called on any thread, all else on the executor's.
 class Upstream {
  public:
   virtual ~Upstream() = default;
@@ -51,9 +51,11 @@ class Upstream {
   [[nodiscard]] virtual boost::json::object describe(Detail detail) const = 0;
   [[nodiscard]] virtual boost::json::array describe_attempts() const = 0;
 
-  /// Takes a message to be sent, whole, when `flush` is called. `payload` is masked while it is copied. The observer, when there
-  /// is one, is told later what became of it, never from within this call.
-  [[nodiscard]] virtual std::optional<Rejection> publish(websocket::Opcode opcode, std::span<const std::byte> payload,
+  /// Takes a message to be sent, whole, when `flush` is called. `payload` is masked while it is
+  /// copied. The observer, when there is one, is told later what became of it, never from within
+  /// this call.
+  [[nodiscard]] virtual std::optional<Rejection> publish(websocket::Opcode opcode,
+                                                         std::span<const std::byte> payload,
                                                          std::weak_ptr<PublishObserver> observer,
                                                          std::uint64_t token) = 0;
   virtual void flush() = 0;

@@ -15,7 +15,9 @@ namespace {
 constexpr std::size_t header_bytes = 128;
 static_assert(sizeof(Header) <= header_bytes && header_bytes % alignof(Entry) == 0);
 
-std::size_t round_up(std::size_t value, std::size_t unit) { return (value + unit - 1) / unit * unit; }
+std::size_t round_up(std::size_t value, std::size_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
 
 [[noreturn]] void fail(const char* what) {
   throw std::system_error(errno, std::generic_category(), what);
@@ -58,7 +60,8 @@ Memory::Memory(std::size_t data_bytes, std::size_t index_slots) {
 
   // Room for all of it first, so that the second mapping can be placed right behind the first.
   mapped_bytes_ = data_offset + 2 * data_size;
-  void* room = ::mmap(nullptr, mapped_bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* room =
+      ::mmap(nullptr, mapped_bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (room == MAP_FAILED) fail("reserving addresses for a ring");
   base_ = static_cast<std::byte*>(room);
   try {
@@ -80,6 +83,8 @@ Memory::Memory(std::size_t data_bytes, std::size_t index_slots) {
   data_ = base_ + data_offset;
 }
 
-Memory::~Memory() { ::munmap(base_, mapped_bytes_); }
+Memory::~Memory() {
+  ::munmap(base_, mapped_bytes_);
+}
 
 }  // namespace wskeep::ring

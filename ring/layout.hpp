@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
-/// The ring as it lies in memory: docs/ring.md describes it byte by byte. Nothing in it is a pointer, so that it can be
-/// mapped anywhere, by others too, and kept in a file.
+/// The ring as it lies in memory: docs/ring.md describes it byte by byte. Nothing in it is a
+/// pointer, so that it can be mapped anywhere, by others too, and kept in a file.
 namespace wskeep::ring {
 
 inline constexpr std::uint64_t magic = 0x00474E4952534B57U;  ///< "WKSRING" in memory order
@@ -13,10 +13,10 @@ inline constexpr std::uint32_t layout_version = 1;
 
 /// One message. 24 bytes.
 struct Entry {
-  std::uint64_t position = 0;  ///< of its frame's first byte, counted since the epoch began
-  std::uint64_t time_ns = 0;   ///< when its last byte was received, since 1970
-  std::uint32_t size = 0;      ///< bytes of the frame, header included
-  std::uint8_t opcode = 0;     ///< RFC 6455: 1 text, 2 binary
+  std::uint64_t position = 0;    ///< of its frame's first byte, counted since the epoch began
+  std::uint64_t time_ns = 0;     ///< when its last byte was received, since 1970
+  std::uint32_t size = 0;        ///< bytes of the frame, header included
+  std::uint8_t opcode = 0;       ///< RFC 6455: 1 text, 2 binary
   std::uint8_t header_size = 0;  ///< 2, 4 or 10
   std::uint16_t reserved = 0;
 
@@ -24,12 +24,13 @@ struct Entry {
 };
 static_assert(sizeof(Entry) == 24);
 
-/// The front of the memory. The counters are written by one thread, last of all, so that a reader in another process
-/// that checks `first` again after copying knows whether what it copied was whole.
+/// The front of the memory. The counters are written by one thread, last of all, so that a reader
+/// in another process that checks `first` again after copying knows whether what it copied was
+/// whole.
 struct Header {
   std::uint64_t magic_number = 0;
   std::uint32_t version = 0;
-  std::uint32_t header_bytes = 0;    ///< offset of the index
+  std::uint32_t header_bytes = 0;  ///< offset of the index
   std::uint64_t epoch = 0;
   std::uint64_t index_slots = 0;     ///< a power of two; message n has slot n % index_slots
   std::uint64_t data_offset = 0;     ///< a multiple of the page size
@@ -43,7 +44,8 @@ static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 /// The ring's memory: header, index and data, the data mapped a second time right behind itself.
 class Memory {
  public:
-  /// `data_bytes` is rounded up to whole pages, `index_slots` to a power of two. Throws std::system_error.
+  /// `data_bytes` is rounded up to whole pages, `index_slots` to a power of two. Throws
+  /// std::system_error.
   Memory(std::size_t data_bytes, std::size_t index_slots);
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;

@@ -3,9 +3,11 @@
 namespace wskeep::ring {
 namespace {
 
-/// A message of fewer bytes than this on the average, and the index limits the history before the bytes do.
+/// A message of fewer bytes than this on the average, and the index limits the history before the
+/// bytes do.
 constexpr std::size_t bytes_per_slot = 64;
-constexpr std::size_t smallest_index = 128;
+/// However small the ring, a read of some KiB must find slots for the smallest messages.
+constexpr std::size_t smallest_index = 4096;
 /// The smallest frame: a header without a payload.
 constexpr std::size_t smallest_frame = 2;
 
@@ -43,9 +45,15 @@ Sequence Ring::sequence_at(Position position) const noexcept {
 std::size_t Ring::room(Sequence keep, std::size_t pending) const noexcept {
   const std::size_t taken = static_cast<std::size_t>(end_ - position(keep)) + pending;
   const std::size_t bytes = taken < capacity_ ? capacity_ - taken : 0;
-  const std::size_t slots = index_mask_ + 1 - static_cast<std::size_t>(next_ - keep);
-  const std::size_t bytes_for_slots = slots * smallest_frame;
-  return std::min(bytes, bytes_for_slots > pending ? bytes_for_slots - pending : 0);
+  // What is pending becomes one message, whatever its size.
+  const auto kept = static_cast<std::size_t>(next_ - keep);
+  const std::size_t slots = kept < index_mask_ ? index_mask_ - kept : 0;
+  return std::min(bytes, slots * smallest_frame);
+}
+
+std::size_t Ring::room_for_one(Sequence keep) const noexcept {
+  if (next_ - keep > index_mask_) return 0;
+  return capacity_ - static_cast<std::size_t>(end_ - position(keep));
 }
 
 Sequence Ring::first_after(std::size_t bytes) const noexcept {

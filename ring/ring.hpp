@@ -15,12 +15,12 @@ using Sequence = std::uint64_t;
 /// Bytes since the epoch began.
 using Position = std::uint64_t;
 
-/// The last messages of a connection, each as the frame that local apps are sent, one behind the other
-/// without a hole. One writer; any number of readers, each no more than a sequence number that it keeps itself.
-/// A reader was lapped when its next message is below `first()`.
+/// The last messages of a connection, each as the frame that local apps are sent, one behind the
+/// other without a hole. One writer; any number of readers, each no more than a sequence number
+/// that it keeps itself. A reader was lapped when its next message is below `first()`.
 ///
-/// The writer receives into the memory behind the newest message (`unwritten`), and makes what has become a
-/// whole frame the next message (`commit`). Used by one thread.
+/// The writer receives into the memory behind the newest message (`unwritten`), and makes what has
+/// become a whole frame the next message (`commit`). Used by one thread.
 class Ring {
  public:
   struct Shape {
@@ -28,10 +28,12 @@ class Ring {
     std::size_t max_message = 0;  ///< bytes of the largest payload
   };
 
-  /// What the writer needs beside a largest message: its header, and room to receive what follows it.
+  /// What the writer needs beside a largest message: its header, and room to receive what follows
+  /// it.
   static constexpr std::size_t headroom = std::size_t{32} << 10U;
 
-  /// Throws std::system_error when the memory cannot be had. `epoch` is chosen by the caller, at random.
+  /// Throws std::system_error when the memory cannot be had. `epoch` is chosen by the caller, at
+  /// random.
   Ring(Shape shape, std::uint64_t epoch);
 
   [[nodiscard]] std::uint64_t epoch() const noexcept { return memory_.header().epoch; }
@@ -45,17 +47,22 @@ class Ring {
   /// Behind the newest message.
   [[nodiscard]] Position end() const noexcept { return end_; }
   /// Bytes of the messages that are kept.
-  [[nodiscard]] std::size_t used() const noexcept { return static_cast<std::size_t>(end_ - position(first_)); }
+  [[nodiscard]] std::size_t used() const noexcept {
+    return static_cast<std::size_t>(end_ - position(first_));
+  }
 
   /// Needs first() <= sequence < next().
-  [[nodiscard]] const Entry& entry(Sequence sequence) const noexcept { return index_[sequence & index_mask_]; }
+  [[nodiscard]] const Entry& entry(Sequence sequence) const noexcept {
+    return index_[sequence & index_mask_];
+  }
 
   /// Where a message begins; needs first() <= sequence <= next().
   [[nodiscard]] Position position(Sequence sequence) const noexcept {
     return sequence == next_ ? end_ : entry(sequence).position;
   }
 
-  /// The message whose frame holds that byte; next() for the end. Needs position(first()) <= position <= end().
+  /// The message whose frame holds that byte; next() for the end. Needs position(first()) <=
+  /// position <= end().
   [[nodiscard]] Sequence sequence_at(Position position) const noexcept;
 
   /// The bytes from..to, in one piece, valid until the writer makes room over them.
@@ -68,21 +75,27 @@ class Ring {
     return bytes(entry.position + entry.header_size, entry.position + entry.size);
   }
 
-  /// Bytes that can be received behind `pending` bytes that are behind the end already, without overwriting
-  /// message `keep` or a later one, however small the messages are that they hold.
+  /// Bytes that can be received without overwriting message `keep` or a later one, however small
+  /// the messages are that they hold. `pending` bytes lie behind the end already: the front part of
+  /// one message.
   [[nodiscard]] std::size_t room(Sequence keep, std::size_t pending) const noexcept;
+
+  /// The same for the bytes of one whole message.
+  [[nodiscard]] std::size_t room_for_one(Sequence keep) const noexcept;
 
   /// The oldest message that `make_room(bytes)` would leave.
   [[nodiscard]] Sequence first_after(std::size_t bytes) const noexcept;
 
-  /// Forgets the oldest messages until `bytes` bytes behind the end may be written. bytes <= capacity().
+  /// Forgets the oldest messages until `bytes` bytes behind the end may be written. bytes <=
+  /// capacity().
   void make_room(std::size_t bytes) noexcept;
 
   /// The memory behind the end. As much of it may be written as make_room was asked for.
   [[nodiscard]] std::byte* unwritten() noexcept { return data_ + end_ % capacity_; }
 
   /// Makes the frame that begins at `unwritten()` the next message.
-  void commit(std::uint8_t opcode, std::uint8_t header_size, std::size_t frame_size, std::uint64_t time_ns) noexcept {
+  void commit(std::uint8_t opcode, std::uint8_t header_size, std::size_t frame_size,
+              std::uint64_t time_ns) noexcept {
     if (next_ - first_ > index_mask_) ++first_;
     index_[next_ & index_mask_] = Entry{.position = end_,
                                         .time_ns = time_ns,
@@ -93,7 +106,8 @@ class Ring {
     ++next_;
   }
 
-  /// Shows all commits since the last call to readers that map the memory themselves: once per batch.
+  /// Shows all commits since the last call to readers that map the memory themselves: once per
+  /// batch.
   void publish() noexcept;
 
  private:

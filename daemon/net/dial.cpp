@@ -85,7 +85,8 @@ asio::awaitable<DialResult> secure(asio::any_io_executor executor, int descripto
 }  // namespace
 
 asio::awaitable<DialResult> dial(asio::any_io_executor executor, TlsContexts& contexts,
-                                 HandshakeLimit& handshakes, daemon::Environment::DialTarget target, DialProgress& progress) {
+                                 HandshakeLimit& handshakes, daemon::Environment::DialTarget target,
+                                 DialProgress& progress) {
   progress.stage = DialProgress::Stage::tcp;
   progress.started = daemon::Clock::now();
   const int number = make_socket(target.endpoint.protocol().family());

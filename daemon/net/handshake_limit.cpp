@@ -18,7 +18,8 @@ asio::awaitable<std::optional<HandshakeLimit::Place>> HandshakeLimit::enter() {
   bool cancelled = false;
   while (!cancelled && (waiter != waiters_.begin() || !has_place(daemon::Clock::now()))) {
     // Only the first looks at the clock; whoever leaves or goes in wakes it.
-    waiter->expires_at(waiter == waiters_.begin() ? holders_.front().since + longest : daemon::TimePoint::max());
+    waiter->expires_at(waiter == waiters_.begin() ? holders_.front().since + longest
+                                                  : daemon::TimePoint::max());
     co_await waiter->async_wait(asio::as_tuple(asio::use_awaitable));
     const auto state = co_await asio::this_coro::cancellation_state;
     cancelled = state.cancelled() != asio::cancellation_type::none;

@@ -7,16 +7,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
-#include <utility>
 #include <optional>
+#include <utility>
 
 #include "daemon/environment.hpp"
 
 namespace wskeep::net {
 
-/// Bounds the TLS handshakes under way on one shard, so that a thousand connections that begin together take turns: each
-/// needs some 50 KiB while it lasts, and a signature's worth of processor time. One that hangs keeps its place for `longest` only,
-/// so that dead servers do not hold up others.
+/// Bounds the TLS handshakes under way on one shard, so that a thousand connections that begin
+/// together take turns: each needs some 50 KiB while it lasts, and a signature's worth of processor
+/// time. One that hangs keeps its place for `longest` only, so that dead servers do not hold up
+/// others.
 class HandshakeLimit {
  public:
   static constexpr std::size_t at_once = 32;
@@ -29,7 +30,8 @@ class HandshakeLimit {
   class Place {
    public:
     Place(HandshakeLimit& limit, std::uint64_t number) noexcept : limit_(&limit), number_(number) {}
-    Place(Place&& other) noexcept : limit_(std::exchange(other.limit_, nullptr)), number_(other.number_) {}
+    Place(Place&& other) noexcept
+        : limit_(std::exchange(other.limit_, nullptr)), number_(other.number_) {}
     Place& operator=(Place&&) = delete;
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;

@@ -9,8 +9,8 @@
 
 namespace wskeep::upstream {
 
-/// Bytes and messages a second, smoothed over about ten seconds. Costs nothing until it is asked for: then the
-/// counters are compared with those of the last time.
+/// Bytes and messages a second, smoothed over about ten seconds. Costs nothing until it is asked
+/// for: then the counters are compared with those of the last time.
 class Bandwidth {
  public:
   struct Rates {

@@ -16,7 +16,8 @@ namespace json = boost::json;
 using daemon::Error;
 using Level = daemon::Log::Level;
 
-ipc::Channel::Options channel_options(const config::ConnectionSettings& settings, const config::IpcLimits& limits) {
+ipc::Channel::Options channel_options(const config::ConnectionSettings& settings,
+                                      const config::IpcLimits& limits) {
   return {.shape = {.history = settings.history, .max_message = settings.max_message},
           .patience = settings.patience,
           .gap = settings.gap,
@@ -35,24 +36,35 @@ bool is_lasting(Error error) {
     case Error::certificate_revoked:
     case Error::certificate_invalid:
     case Error::client_certificate_required:
-    case Error::http_unauthorized: return true;
-    default: return false;
+    case Error::http_unauthorized:
+      return true;
+    default:
+      return false;
   }
 }
 
-std::string milliseconds_text(std::chrono::milliseconds duration) { return std::to_string(duration.count()) + "ms"; }
+std::string milliseconds_text(std::chrono::milliseconds duration) {
+  return std::to_string(duration.count()) + "ms";
+}
 
 }  // namespace
 
 std::string_view state_name(State state) noexcept {
   switch (state) {
-    case State::resolving: return "resolving";
-    case State::connecting: return "connecting";
-    case State::opening: return "opening";
-    case State::ready: return "ready";
-    case State::backing_off: return "backing_off";
-    case State::failed: return "failed";
-    case State::closing: return "closing";
+    case State::resolving:
+      return "resolving";
+    case State::connecting:
+      return "connecting";
+    case State::opening:
+      return "opening";
+    case State::ready:
+      return "ready";
+    case State::backing_off:
+      return "backing_off";
+    case State::failed:
+      return "failed";
+    case State::closing:
+      return "closing";
   }
   return "closing";
 }
@@ -62,7 +74,8 @@ Connection::Connection(daemon::Environment& environment, const config::Connectio
     : environment_(environment),
       settings_(settings),
       log_(log),
-      channel_(environment.executor(), channel_options(settings.settings, limits), environment.random()),
+      channel_(environment.executor(), channel_options(settings.settings, limits),
+               environment.random()),
       backoff_(settings.settings.reconnect),
       alarm_(environment.make_alarm()),
       since_(environment.wall_now()) {
@@ -75,11 +88,13 @@ Connection::~Connection() = default;
 
 void Connection::start(std::function<void()> done) {
   asio::co_spawn(environment_.executor(), run(),
-                 asio::bind_cancellation_slot(cancel_.slot(), [done = std::move(done)](const std::exception_ptr& error) {
-                   // Nothing in `run` throws but want of memory, and then the process cannot go on.
-                   if (error) std::rethrow_exception(error);
-                   done();
-                 }));
+                 asio::bind_cancellation_slot(
+                     cancel_.slot(), [done = std::move(done)](const std::exception_ptr& error) {
+                       // Nothing in `run` throws but want of memory, and then the process cannot go
+                       // on.
+                       if (error) std::rethrow_exception(error);
+                       done();
+                     }));
 }
 
 void Connection::stop(std::chrono::milliseconds at_most) {
@@ -88,7 +103,8 @@ void Connection::stop(std::chrono::milliseconds at_most) {
   stop_deadline_ = environment_.now() + at_most;
   if (session_) {
     // Half of the time is the local readers'.
-    session_->close(websocket::CloseCode::going_away, "wskeepd is stopping", Error::stopped, at_most / 2);
+    session_->close(websocket::CloseCode::going_away, "wskeepd is stopping", Error::stopped,
+                    at_most / 2);
   } else {
     cancel_.emit(asio::cancellation_type::terminal);
     alarm_->wake();
@@ -117,14 +133,16 @@ asio::awaitable<void> Connection::run() {
 
 asio::awaitable<void> Connection::run_session(Opened opened) {
   const auto begun = environment_.now();
-  session_ = std::make_unique<Session>(environment_, settings_.settings, channel_, statistics_, std::move(opened));
+  session_ = std::make_unique<Session>(environment_, settings_.settings, channel_, statistics_,
+                                       std::move(opened));
   ++statistics_.sessions;
   statistics_.time_to_ready = begun - cycle_begun_;
   statistics_.time_to_ready_sum += statistics_.time_to_ready;
   enter(State::ready);
   announce_connected();
   const SessionEnd end = co_await session_->run();
-  session_ended(end, std::chrono::duration_cast<std::chrono::milliseconds>(environment_.now() - begun));
+  session_ended(end,
+                std::chrono::duration_cast<std::chrono::milliseconds>(environment_.now() - begun));
   session_.reset();
   if (!stopping_) enter(State::backing_off);
   announce_disconnected(end);
@@ -140,7 +158,8 @@ asio::awaitable<void> Connection::back_off() {
 
 /// Local readers are sent what is left and a Close frame; they have until the deadline to take it.
 asio::awaitable<void> Connection::close_readers() {
-  channel_.close_all(static_cast<std::uint16_t>(websocket::CloseCode::going_away), "wskeepd is stopping");
+  channel_.close_all(static_cast<std::uint16_t>(websocket::CloseCode::going_away),
+                     "wskeepd is stopping");
   constexpr std::chrono::milliseconds look_again{20};
   while (channel_.readers() > 0 && environment_.now() < stop_deadline_) {
     co_await alarm_->wait_until(environment_.now() + look_again);
@@ -159,7 +178,8 @@ State Connection::state() const noexcept {
   if (cycle.ended) return state_;
   if (cycle.addresses.empty()) return State::resolving;
   for (const AddressStep& step : cycle.addresses) {
-    if (!step.ended && (step.reached == Stage::http || step.reached == Stage::open)) return State::opening;
+    if (!step.ended && (step.reached == Stage::http || step.reached == Stage::open))
+      return State::opening;
   }
   return State::connecting;
 }
@@ -169,7 +189,8 @@ void Connection::cycle_failed(const OpenFailure& failure) {
   ++statistics_.ended[static_cast<std::size_t>(failure.failure.error)];
   last_error_ = {failure.failure, 0, environment_.wall_now()};
   slow_ = is_lasting(failure.failure.error);
-  wait_ = slow_ ? backoff_.slowest(environment_.random()) : backoff_.next(environment_.random(), failure.retry_after);
+  wait_ = slow_ ? backoff_.slowest(environment_.random())
+                : backoff_.next(environment_.random(), failure.retry_after);
   log_.write(Level::warning, name(), "attempt_failed",
              {{"error", std::string(error_name(failure.failure.error))},
               {"message", failure.failure.text},
@@ -201,7 +222,8 @@ void Connection::announce_connected() {
                      {"away_ms", nullptr}};
   if (away_since_) {
     event["away_ms"] =
-        std::chrono::duration_cast<std::chrono::milliseconds>(environment_.now() - *away_since_).count();
+        std::chrono::duration_cast<std::chrono::milliseconds>(environment_.now() - *away_since_)
+            .count();
   }
   channel_.announce(json::serialize(event));
   log_.write(Level::info, name(), "connected",
@@ -225,13 +247,16 @@ void Connection::announce_disconnected(const SessionEnd& end) {
   channel_.publishers_may_go_on();
 }
 
-std::optional<ipc::Rejection> Connection::publish(websocket::Opcode opcode, std::span<const std::byte> payload,
-                                                  std::weak_ptr<ipc::PublishObserver> observer, std::uint64_t token) {
+std::optional<ipc::Rejection> Connection::publish(websocket::Opcode opcode,
+                                                  std::span<const std::byte> payload,
+                                                  std::weak_ptr<ipc::PublishObserver> observer,
+                                                  std::uint64_t token) {
   std::optional<ipc::Rejection> rejection;
   if (session_) {
     rejection = session_->publish(opcode, payload, std::move(observer), token);
   } else {
-    rejection = ipc::Rejection{"not_connected", "upstream is not connected (" + std::string(state_name()) + ")"};
+    rejection = ipc::Rejection{"not_connected",
+                               "upstream is not connected (" + std::string(state_name()) + ")"};
   }
   if (rejection) ++statistics_.rejected_messages;
   return rejection;
@@ -241,6 +266,8 @@ void Connection::flush() {
   if (session_) session_->flush();
 }
 
-bool Connection::accepts_more() const noexcept { return !session_ || !session_->open() || session_->accepts_more(); }
+bool Connection::accepts_more() const noexcept {
+  return !session_ || !session_->open() || session_->accepts_more();
+}
 
 }  // namespace wskeep::upstream

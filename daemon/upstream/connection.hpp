@@ -25,15 +25,24 @@
 namespace wskeep::upstream {
 
 /// design: resolving, connecting, opening are parts of a cycle.
-enum class State : std::uint8_t { resolving, connecting, opening, ready, backing_off, failed, closing };
+enum class State : std::uint8_t {
+  resolving,
+  connecting,
+  opening,
+  ready,
+  backing_off,
+  failed,
+  closing
+};
 
 [[nodiscard]] std::string_view state_name(State state) noexcept;
 
-inline constexpr std::array all_states{State::resolving,   State::connecting, State::opening, State::ready,
-                                       State::backing_off, State::failed,     State::closing};
+inline constexpr std::array all_states{State::resolving, State::connecting,  State::opening,
+                                       State::ready,     State::backing_off, State::failed,
+                                       State::closing};
 
-/// One entry under `connections:`: cycle, session, back-off, and again, until it is stopped. Owns the channel that local apps
-/// read. Lives on one shard.
+/// One entry under `connections:`: cycle, session, back-off, and again, until it is stopped. Owns
+/// the channel that local apps read. Lives on one shard.
 class Connection final : public ipc::Upstream {
  public:
   /// Nothing runs yet. Throws std::system_error when there is no memory for the ring.
@@ -52,14 +61,17 @@ class Connection final : public ipc::Upstream {
   [[nodiscard]] ipc::Channel& channel() noexcept override { return channel_; }
   [[nodiscard]] const ipc::Channel& channel() const noexcept { return channel_; }
   [[nodiscard]] State state() const noexcept;
-  [[nodiscard]] std::string_view state_name() const noexcept override { return upstream::state_name(state()); }
+  [[nodiscard]] std::string_view state_name() const noexcept override {
+    return upstream::state_name(state());
+  }
   [[nodiscard]] bool ready() const noexcept override { return state() == State::ready; }
   [[nodiscard]] const Statistics& statistics() const noexcept { return statistics_; }
 
   [[nodiscard]] boost::json::object describe(Detail detail) const override;
   [[nodiscard]] boost::json::array describe_attempts() const override;
 
-  [[nodiscard]] std::optional<ipc::Rejection> publish(websocket::Opcode opcode, std::span<const std::byte> payload,
+  [[nodiscard]] std::optional<ipc::Rejection> publish(websocket::Opcode opcode,
+                                                      std::span<const std::byte> payload,
                                                       std::weak_ptr<ipc::PublishObserver> observer,
                                                       std::uint64_t token) override;
   void flush() override;

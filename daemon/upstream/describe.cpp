@@ -30,15 +30,16 @@ std::string public_url(const std::string& url) {
 json::object describe_certificate(const net::Certificate& certificate) {
   json::array names;
   for (const std::string& name : certificate.names) names.emplace_back(name);
-  return {{"subject", certificate.subject},       {"issuer", certificate.issuer},
-          {"names", std::move(names)},            {"not_before", certificate.not_before},
-          {"not_after", certificate.not_after},   {"sha256", certificate.sha256}};
+  return {{"subject", certificate.subject},     {"issuer", certificate.issuer},
+          {"names", std::move(names)},          {"not_before", certificate.not_before},
+          {"not_after", certificate.not_after}, {"sha256", certificate.sha256}};
 }
 
 json::value describe_tls(const net::TransportInformation& information) {
   if (information.tls_version.empty()) return nullptr;
   json::array certificates;
-  for (const auto& certificate : information.certificates) certificates.emplace_back(describe_certificate(certificate));
+  for (const auto& certificate : information.certificates)
+    certificates.emplace_back(describe_certificate(certificate));
   return json::object{{"version", information.tls_version},
                       {"cipher", information.cipher},
                       {"resumed", information.resumed},
@@ -64,23 +65,26 @@ json::value optional_milliseconds(const std::optional<std::chrono::milliseconds>
 
 std::string endpoint_text(const daemon::Endpoint& endpoint) {
   const std::string address = endpoint.address().to_string();
-  return (endpoint.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(endpoint.port());
+  return (endpoint.address().is_v6() ? "[" + address + "]" : address) + ":" +
+         std::to_string(endpoint.port());
 }
 
 json::object describe_address(const AddressStep& step) {
-  return {{"address", endpoint_text(step.endpoint)},
-          {"started_ms", step.started.count()},
-          {"stage", stage_name(step.reached)},
-          {"tcp_ms", optional_milliseconds(step.connected)},
-          {"tls_ms", optional_milliseconds(step.secured)},
-          {"http_ms", optional_milliseconds(step.answered)},
-          {"ended_ms", optional_milliseconds(step.ended)},
-          {"http_status", step.http_status == 0 ? json::value(nullptr) : json::value(step.http_status)},
-          {"failure", describe_failure(step.failure)}};
+  return {
+      {"address", endpoint_text(step.endpoint)},
+      {"started_ms", step.started.count()},
+      {"stage", stage_name(step.reached)},
+      {"tcp_ms", optional_milliseconds(step.connected)},
+      {"tls_ms", optional_milliseconds(step.secured)},
+      {"http_ms", optional_milliseconds(step.answered)},
+      {"ended_ms", optional_milliseconds(step.ended)},
+      {"http_status", step.http_status == 0 ? json::value(nullptr) : json::value(step.http_status)},
+      {"failure", describe_failure(step.failure)}};
 }
 
 json::object describe_cycle(const Cycle& cycle) {
-  json::object object{{"number", cycle.number}, {"started", ipc::time_text(cycle.started)}, {"resolve", nullptr}};
+  json::object object{
+      {"number", cycle.number}, {"started", ipc::time_text(cycle.started)}, {"resolve", nullptr}};
   if (cycle.resolve) {
     json::array answers;
     for (const auto& answer : cycle.resolve->answers) answers.emplace_back(endpoint_text(answer));
@@ -106,24 +110,27 @@ json::array Connection::describe_attempts() const {
 }
 
 json::object Connection::describe(Detail detail) const {
-  json::object object{{"name", settings_.name},
-                      {"state", state_name()},
-                      {"since", ipc::time_text(since_)},
-                      {"url", public_url(settings_.url.source())},
-                      {"remote_address", session_ ? json::value(session_->information().remote_address) : json::value(nullptr)},
-                      {"messages_in", statistics_.messages_in},
-                      {"messages_out", statistics_.messages_out},
-                      {"bytes_in", statistics_.bytes_in},
-                      {"bytes_out", statistics_.bytes_out},
-                      {"round_trip_ms", milliseconds(statistics_.round_trip)},
-                      {"last_error", nullptr},
-                      {"subscribers", channel_.readers()}};
+  json::object object{
+      {"name", settings_.name},
+      {"state", state_name()},
+      {"since", ipc::time_text(since_)},
+      {"url", public_url(settings_.url.source())},
+      {"remote_address",
+       session_ ? json::value(session_->information().remote_address) : json::value(nullptr)},
+      {"messages_in", statistics_.messages_in},
+      {"messages_out", statistics_.messages_out},
+      {"bytes_in", statistics_.bytes_in},
+      {"bytes_out", statistics_.bytes_out},
+      {"round_trip_ms", milliseconds(statistics_.round_trip)},
+      {"last_error", nullptr},
+      {"subscribers", channel_.readers()}};
   if (last_error_) {
     object["last_error"] = json::object{
         {"error", error_name(last_error_->failure.error)},
         {"message", last_error_->failure.text},
         {"time", ipc::time_text(last_error_->time)},
-        {"close_code", last_error_->close_code == 0 ? json::value(nullptr) : json::value(last_error_->close_code)}};
+        {"close_code", last_error_->close_code == 0 ? json::value(nullptr)
+                                                    : json::value(last_error_->close_code)}};
   }
   if (detail == Detail::whole) describe_session(object);
   return object;
@@ -153,7 +160,8 @@ void Connection::describe_session(json::object& object) const {
                                      {"out_bytes_per_second", rates.bytes_out},
                                      {"in_messages_per_second", rates.messages_in},
                                      {"out_messages_per_second", rates.messages_out}};
-  object["next_attempt"] = next_attempt_ ? json::value(ipc::time_text(*next_attempt_)) : json::value(nullptr);
+  object["next_attempt"] =
+      next_attempt_ ? json::value(ipc::time_text(*next_attempt_)) : json::value(nullptr);
   const ring::Ring& ring = channel_.ring();
   object["ring"] = json::object{{"epoch", ipc::epoch_text(ring.epoch())},
                                 {"first", ring.first()},

@@ -9,11 +9,12 @@ namespace {
 
 using websocket::Opcode;
 
-/// What one read may bring at most. Readers are sent as much in one piece, so that more saves little; and less is
-/// likelier to be in the processor's cache still when it is sent.
+/// What one read may bring at most. Readers are sent as much in one piece, so that more saves
+/// little; and less is likelier to be in the processor's cache still when it is sent.
 constexpr std::size_t read_size = std::size_t{128} << 10U;
 
-/// Compressed data is read out of it at once or copied, so that one serves all of a thread's connections.
+/// Compressed data is read out of it at once or copied, so that one serves all of a thread's
+/// connections.
 std::span<std::byte> scratch() {
   thread_local std::array<std::byte, std::size_t{64} << 10U> buffer;
   return buffer;
@@ -21,13 +22,18 @@ std::span<std::byte> scratch() {
 
 }  // namespace
 
-Receiver::Compressed::Compressed(const websocket::DeflateParameters& agreed, std::uint64_t max_message)
+Receiver::Compressed::Compressed(const websocket::DeflateParameters& agreed,
+                                 std::uint64_t max_message)
     : inflater(agreed.server_max_window_bits, agreed.server_no_context_takeover),
       frames({.role = websocket::Role::client, .max_message = max_message}, &inflater) {}
 
 Receiver::Receiver(ipc::Channel& channel, Statistics& statistics, ControlObserver& observer,
-                   std::uint64_t max_message, const std::optional<websocket::DeflateParameters>& compression)
-    : channel_(channel), statistics_(statistics), observer_(observer), frames_({.max_message = max_message}) {
+                   std::uint64_t max_message,
+                   const std::optional<websocket::DeflateParameters>& compression)
+    : channel_(channel),
+      statistics_(statistics),
+      observer_(observer),
+      frames_({.max_message = max_message}) {
   if (compression) compressed_ = std::make_unique<Compressed>(*compression, max_message);
 }
 
@@ -61,12 +67,15 @@ void Receiver::parse_in_place(std::size_t received, Outcome& outcome) {
 }
 
 void Receiver::on_message(const websocket::FrameInPlace& message) {
-  channel_.ring().commit(static_cast<std::uint8_t>(message.opcode), message.header_size, message.frame_size, time_ns_);
+  channel_.ring().commit(static_cast<std::uint8_t>(message.opcode), message.header_size,
+                         message.frame_size, time_ns_);
   ++statistics_.messages_in;
   statistics_.bytes_in += message.frame_size - message.header_size;
 }
 
-void Receiver::on_control(Opcode opcode, std::span<const std::byte> payload) { observer_.on_control(opcode, payload); }
+void Receiver::on_control(Opcode opcode, std::span<const std::byte> payload) {
+  observer_.on_control(opcode, payload);
+}
 
 Receiver::Outcome Receiver::receive_compressed(net::Transport& transport) {
   Outcome outcome;
@@ -87,7 +96,8 @@ Receiver::Outcome Receiver::receive_compressed(net::Transport& transport) {
   const auto buffer = scratch();
   outcome.io = transport.read(buffer);
   outcome.drained = outcome.io.bytes < buffer.size();
-  if (outcome.io.status == net::IoResult::Status::done) read_compressed(buffer.first(outcome.io.bytes), outcome);
+  if (outcome.io.status == net::IoResult::Status::done)
+    read_compressed(buffer.first(outcome.io.bytes), outcome);
   return outcome;
 }
 

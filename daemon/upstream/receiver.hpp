@@ -25,8 +25,8 @@ class ControlObserver {
   ~ControlObserver() = default;
 };
 
-/// Brings what upstream sends into the ring as whole messages. Without compression it is received straight into the
-/// ring and stays where it is; with compression it is inflated into it.
+/// Brings what upstream sends into the ring as whole messages. Without compression it is received
+/// straight into the ring and stays where it is; with compression it is inflated into it.
 class Receiver {
  public:
   struct Outcome {
@@ -38,13 +38,15 @@ class Receiver {
   };
 
   /// `compression` as agreed with upstream. All referred to outlives it.
-  Receiver(ipc::Channel& channel, Statistics& statistics, ControlObserver& observer, std::uint64_t max_message,
+  Receiver(ipc::Channel& channel, Statistics& statistics, ControlObserver& observer,
+           std::uint64_t max_message,
            const std::optional<websocket::DeflateParameters>& compression);
 
   /// One read. Its messages get the time `time_ns`; they are committed, not delivered.
   [[nodiscard]] Outcome receive(net::Transport& transport, std::uint64_t time_ns);
 
-  /// The same for bytes that came with the 101; they are bounded by the limit for its head, and so by the ring's headroom.
+  /// The same for bytes that came with the 101; they are bounded by the limit for its head, and so
+  /// by the ring's headroom.
   [[nodiscard]] Outcome take_early(std::span<const std::byte> bytes, std::uint64_t time_ns);
 
   /// A message has begun and not ended.
@@ -57,8 +59,8 @@ class Receiver {
     Compressed(const websocket::DeflateParameters& agreed, std::uint64_t max_message);
     websocket::Inflater inflater;
     websocket::MessageReader frames;
-    std::vector<std::byte> unread;   ///< received, and waiting for room in the ring
-    bool message_waits = false;      ///< likewise, a whole message
+    std::vector<std::byte> unread;  ///< received, and waiting for room in the ring
+    bool message_waits = false;     ///< likewise, a whole message
     std::vector<std::byte> message;
     websocket::Opcode opcode = websocket::Opcode::text;
   };

@@ -16,8 +16,8 @@
 
 namespace wskeep::upstream {
 
-/// What waits to be sent upstream: masked frames in the order they came, and who is to be told when the kernel has
-/// taken them.
+/// What waits to be sent upstream: masked frames in the order they came, and who is to be told when
+/// the kernel has taken them.
 class Sender {
  public:
   /// `compression` as agreed with upstream. All referred to outlives it.

@@ -19,24 +19,32 @@ using websocket::Opcode;
 
 /// Reads that one wake-up may take before other connections have their turn.
 constexpr int reads_per_turn = 4;
-/// A message that has begun is looked at this often within its time-out, for its begin wakes nobody.
+/// A message that has begun is looked at this often within its time-out, for its begin wakes
+/// nobody.
 constexpr int message_checks = 4;
 
 Error violation_error(CloseCode code) {
   switch (code) {
-    case CloseCode::invalid_payload: return Error::invalid_payload;
-    case CloseCode::message_too_big: return Error::message_too_big;
-    default: return Error::protocol_error;
+    case CloseCode::invalid_payload:
+      return Error::invalid_payload;
+    case CloseCode::message_too_big:
+      return Error::message_too_big;
+    default:
+      return Error::protocol_error;
   }
 }
 
 std::string io_text(Error error) {
   switch (error) {
-    case Error::connection_reset: return "upstream reset the connection";
-    case Error::tls_truncated: return "the TLS stream was cut off inside a message";
+    case Error::connection_reset:
+      return "upstream reset the connection";
+    case Error::tls_truncated:
+      return "the TLS stream was cut off inside a message";
     case Error::none:
-    case Error::connection_closed: return "upstream ended the connection without a Close frame";
-    default: return "the connection failed: " + std::string(daemon::error_name(error));
+    case Error::connection_closed:
+      return "upstream ended the connection without a Close frame";
+    default:
+      return "the connection failed: " + std::string(daemon::error_name(error));
   }
 }
 
@@ -44,15 +52,18 @@ std::string io_text(Error error) {
 
 std::string_view closed_by_name(ClosedBy closed_by) noexcept {
   switch (closed_by) {
-    case ClosedBy::upstream: return "upstream";
-    case ClosedBy::wskeep: return "wskeep";
-    case ClosedBy::network: break;
+    case ClosedBy::upstream:
+      return "upstream";
+    case ClosedBy::wskeep:
+      return "wskeep";
+    case ClosedBy::network:
+      break;
   }
   return "network";
 }
 
-Session::Session(daemon::Environment& environment, const config::ConnectionSettings& settings, ipc::Channel& channel,
-                 Statistics& statistics, Opened opened)
+Session::Session(daemon::Environment& environment, const config::ConnectionSettings& settings,
+                 ipc::Channel& channel, Statistics& statistics, Opened opened)
     : environment_(environment),
       settings_(settings),
       channel_(channel),
@@ -64,7 +75,9 @@ Session::Session(daemon::Environment& environment, const config::ConnectionSetti
       last_receive_(environment.now()),
       last_ping_(last_receive_) {}
 
-Session::~Session() { opened_.transport->observe(nullptr); }
+Session::~Session() {
+  opened_.transport->observe(nullptr);
+}
 
 boost::asio::awaitable<SessionEnd> Session::run() {
   opened_.transport->observe(this);
@@ -85,7 +98,8 @@ boost::asio::awaitable<SessionEnd> Session::run() {
 
 std::uint64_t Session::wall_time_ns() const {
   const auto since_epoch = environment_.wall_now().time_since_epoch();
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(since_epoch).count());
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(since_epoch).count());
 }
 
 // -- receiving
@@ -107,7 +121,8 @@ bool Session::handle(const Receiver::Outcome& outcome) {
     peer_closed_ = true;
     message_since_.reset();
     if (outcome.violation) {
-      close(outcome.violation->code, outcome.violation->reason, violation_error(outcome.violation->code));
+      close(outcome.violation->code, outcome.violation->reason,
+            violation_error(outcome.violation->code));
     }
     if (!ended_) opened_.transport->want_read();
     return false;
@@ -123,9 +138,13 @@ bool Session::handle(const Receiver::Outcome& outcome) {
     case IoResult::Status::done:
       if (!outcome.drained) return true;
       [[fallthrough]];
-    case IoResult::Status::would_block: opened_.transport->want_read(); return false;
+    case IoResult::Status::would_block:
+      opened_.transport->want_read();
+      return false;
     case IoResult::Status::end:
-    case IoResult::Status::failed: transport_ended(outcome.io); return false;
+    case IoResult::Status::failed:
+      transport_ended(outcome.io);
+      return false;
   }
   return false;
 }
@@ -151,7 +170,8 @@ void Session::resume_reading() {
 void Session::transport_ended(IoResult result) {
   if (closing_ || peer_closed_) return end(end_.failure.error, end_.failure.text);
   // Many servers end TLS without close_notify: between messages nothing is lost by that.
-  if (result.error == Error::tls_truncated && !receiver_.in_message()) result.error = Error::connection_closed;
+  if (result.error == Error::tls_truncated && !receiver_.in_message())
+    result.error = Error::connection_closed;
   if (result.error == Error::none) result.error = Error::connection_closed;
   end_.close_code = static_cast<std::uint16_t>(CloseCode::abnormal);
   end(result.error, io_text(result.error));
@@ -162,7 +182,8 @@ void Session::transport_ended(IoResult result) {
 void Session::on_control(Opcode opcode, std::span<const std::byte> payload) {
   if (opcode == Opcode::ping) {
     ++statistics_.pings_in;
-    // Of several pings in one read the last is answered, as RFC 6455, 5.5.3 allows: a flood is bounded so.
+    // Of several pings in one read the last is answered, as RFC 6455, 5.5.3 allows: a flood is
+    // bounded so.
     ping_to_answer_.emplace(payload.begin(), payload.end());
   } else if (opcode == Opcode::pong) {
     take_pong(payload);
@@ -211,9 +232,13 @@ void Session::take_close(std::span<const std::byte> payload) {
   send_close(received.payload.code, "");
 }
 
-void Session::close(CloseCode code, std::string_view reason, Error error, std::chrono::milliseconds at_most) {
+void Session::close(CloseCode code, std::string_view reason, Error error,
+                    std::chrono::milliseconds at_most) {
   if (closing_ || ended_) return;
-  end_ = {{error, std::string(reason)}, static_cast<std::uint16_t>(code), std::string(reason), ClosedBy::wskeep};
+  end_ = {{error, std::string(reason)},
+          static_cast<std::uint16_t>(code),
+          std::string(reason),
+          ClosedBy::wskeep};
   send_close(code, reason);
   close_deadline_ = std::min(*close_deadline_, environment_.now() + at_most);
 }
@@ -231,13 +256,15 @@ void Session::send_close(CloseCode code, std::string_view reason) {
 // -- sending
 
 std::optional<ipc::Rejection> Session::publish(Opcode opcode, std::span<const std::byte> payload,
-                                               std::weak_ptr<ipc::PublishObserver> observer, std::uint64_t token) {
+                                               std::weak_ptr<ipc::PublishObserver> observer,
+                                               std::uint64_t token) {
   if (!open()) return ipc::Rejection{"not_connected", "the connection is being closed"};
   if (payload.size() > settings_.max_message) {
     return ipc::Rejection{"too_large", "the message is larger than max_message"};
   }
   if (!accepts_more()) {
-    return ipc::Rejection{"send_buffer_full", "upstream takes messages slower than they come (send_buffer)"};
+    return ipc::Rejection{"send_buffer_full",
+                          "upstream takes messages slower than they come (send_buffer)"};
   }
   sender_.append_message(opcode, payload, std::move(observer), token);
   return std::nullopt;
@@ -279,7 +306,8 @@ TimePoint Session::next_deadline() const {
   TimePoint next = now + timeouts.message / message_checks;
   next = std::min(next, last_receive_ + timeouts.receive);
   if (message_since_) next = std::min(next, *message_since_ + timeouts.message);
-  if (settings_.keepalive.ping.count() > 0) next = std::min(next, last_ping_ + settings_.keepalive.ping);
+  if (settings_.keepalive.ping.count() > 0)
+    next = std::min(next, last_ping_ + settings_.keepalive.ping);
   if (blocked_since_) next = std::min(next, *blocked_since_ + timeouts.send);
   return std::max(next, now);
 }
@@ -306,10 +334,12 @@ void Session::check_deadlines() {
     return fail(Error::send_timeout, "upstream accepted nothing for timeouts.send");
   }
   if (expired(message_since_, timeouts.message)) {
-    return fail(Error::message_timeout, "a message was begun and not ended within timeouts.message");
+    return fail(Error::message_timeout,
+                "a message was begun and not ended within timeouts.message");
   }
   if (expired(last_receive_, timeouts.receive)) {
-    return fail(Error::receive_timeout, "nothing was received for timeouts.receive, not even a pong");
+    return fail(Error::receive_timeout,
+                "nothing was received for timeouts.receive, not even a pong");
   }
   const auto ping = settings_.keepalive.ping;
   if (ping.count() > 0 && now - last_ping_ >= ping) send_ping(now);

@@ -25,18 +25,20 @@ enum class ClosedBy : std::uint8_t { upstream, wskeep, network };
 /// How a session ended.
 struct SessionEnd {
   daemon::Failure failure;
-  std::uint16_t close_code = 0;  ///< of the Close frame that began the end, either side's; 0: there was none
+  std::uint16_t close_code =
+      0;  ///< of the Close frame that began the end, either side's; 0: there was none
   std::string reason;
   ClosedBy closed_by = ClosedBy::network;
 };
 
-/// One open WebSocket: receives into the channel's ring, sends what publishers give, answers and sends pings, and watches the
-/// time-outs. The data path is the transport's callbacks and takes no timer; one coroutine wakes for the next deadline.
+/// One open WebSocket: receives into the channel's ring, sends what publishers give, answers and
+/// sends pings, and watches the time-outs. The data path is the transport's callbacks and takes no
+/// timer; one coroutine wakes for the next deadline.
 class Session final : private net::TransportObserver, private ControlObserver {
  public:
   /// All referred to outlives it.
-  Session(daemon::Environment& environment, const config::ConnectionSettings& settings, ipc::Channel& channel,
-          Statistics& statistics, Opened opened);
+  Session(daemon::Environment& environment, const config::ConnectionSettings& settings,
+          ipc::Channel& channel, Statistics& statistics, Opened opened);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session();
@@ -44,22 +46,28 @@ class Session final : private net::TransportObserver, private ControlObserver {
   /// Runs until the session has ended.
   [[nodiscard]] boost::asio::awaitable<SessionEnd> run();
 
-  /// Sends a Close frame and waits for the other side's end, at most `timeouts.close` (and `at_most`).
+  /// Sends a Close frame and waits for the other side's end, at most `timeouts.close` (and
+  /// `at_most`).
   void close(websocket::CloseCode code, std::string_view reason, daemon::Error error,
              std::chrono::milliseconds at_most = std::chrono::hours(1));
 
-  [[nodiscard]] std::optional<ipc::Rejection> publish(websocket::Opcode opcode, std::span<const std::byte> payload,
+  [[nodiscard]] std::optional<ipc::Rejection> publish(websocket::Opcode opcode,
+                                                      std::span<const std::byte> payload,
                                                       std::weak_ptr<ipc::PublishObserver> observer,
                                                       std::uint64_t token);
   void flush();
-  [[nodiscard]] bool accepts_more() const noexcept { return sender_.unsent() < settings_.send_buffer; }
+  [[nodiscard]] bool accepts_more() const noexcept {
+    return sender_.unsent() < settings_.send_buffer;
+  }
   [[nodiscard]] std::size_t unsent() const noexcept { return sender_.unsent(); }
 
   /// The channel has room again.
   void resume_reading();
 
   [[nodiscard]] bool open() const noexcept { return !closing_ && !ended_; }
-  [[nodiscard]] const net::TransportInformation& information() const noexcept { return opened_.transport->information(); }
+  [[nodiscard]] const net::TransportInformation& information() const noexcept {
+    return opened_.transport->information();
+  }
   [[nodiscard]] const Opened& opened() const noexcept { return opened_; }
 
  private:
@@ -94,13 +102,14 @@ class Session final : private net::TransportObserver, private ControlObserver {
   daemon::TimePoint last_receive_;
   daemon::TimePoint last_ping_;
   std::optional<daemon::TimePoint> message_since_;  ///< a message has begun and not ended
-  std::optional<daemon::TimePoint> blocked_since_;  ///< bytes are queued, and none were accepted since
+  std::optional<daemon::TimePoint>
+      blocked_since_;  ///< bytes are queued, and none were accepted since
   std::optional<daemon::TimePoint> close_deadline_;
   std::uint64_t ping_number_ = 0;  ///< payload of our last ping
   std::optional<std::vector<std::byte>> ping_to_answer_;
   bool stalled_ = false;
-  bool closing_ = false;       ///< our Close frame is queued or sent
-  bool peer_closed_ = false;   ///< theirs has come
+  bool closing_ = false;      ///< our Close frame is queued or sent
+  bool peer_closed_ = false;  ///< theirs has come
   bool shut_ = false;
   bool ended_ = false;
   SessionEnd end_;

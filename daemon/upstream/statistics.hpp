@@ -9,7 +9,8 @@
 
 namespace wskeep::upstream {
 
-/// Counts since the daemon began. Plain numbers: they are written and read on the connection's shard only.
+/// Counts since the daemon began. Plain numbers: they are written and read on the connection's
+/// shard only.
 struct Statistics {
   std::uint64_t messages_in = 0;
   std::uint64_t messages_out = 0;
@@ -23,7 +24,8 @@ struct Statistics {
   std::uint64_t rejected_messages = 0;   ///< of local apps, not sent
   std::uint64_t sessions = 0;
   std::uint64_t attempts_failed = 0;  ///< cycles that got no session
-  std::array<std::uint64_t, daemon::error_count> ended{};  ///< sessions and cycles, by how they ended
+  std::array<std::uint64_t, daemon::error_count>
+      ended{};                                ///< sessions and cycles, by how they ended
   std::chrono::nanoseconds round_trip{0};     ///< the last measured; 0: none
   std::chrono::nanoseconds time_to_ready{0};  ///< the last cycle's that got a session
   std::chrono::nanoseconds time_to_ready_sum{0};

@@ -15,9 +15,12 @@ std::string text(const std::vector<std::byte>& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-std::span<const std::byte> bytes(std::string_view view) { return std::as_bytes(std::span(view)); }
+std::span<const std::byte> bytes(std::string_view view) {
+  return std::as_bytes(std::span(view));
+}
 
-void append(ring::Ring& ring, std::uint8_t opcode, std::string_view payload, std::uint64_t time_ns) {
+void append(ring::Ring& ring, std::uint8_t opcode, std::string_view payload,
+            std::uint64_t time_ns) {
   std::string frame{static_cast<char>(0x80 | opcode), static_cast<char>(payload.size())};
   frame += payload;
   ring.make_room(frame.size());
@@ -36,7 +39,8 @@ class EncodingTest : public testing::Test {
   std::string encode(Encoding encoding, ring::Sequence from, ring::Sequence to) {
     Encoder encoder(encoding);
     std::vector<std::byte> output;
-    for (ring::Sequence sequence = from; sequence <= to; ++sequence) encoder.append_message(output, ring_, sequence);
+    for (ring::Sequence sequence = from; sequence <= to; ++sequence)
+      encoder.append_message(output, ring_, sequence);
     return text(output);
   }
 
@@ -49,13 +53,17 @@ TEST_F(EncodingTest, V1HasALineThenThePayload) {
   EXPECT_EQ(encode(Encoding::wskeep_v1, 1, 1),
             std::string("\x81") + static_cast<char>(payload.size()) + payload);
   const std::string binary = "2 1769860800123456789\n" + std::string("\x00\x01\xFF", 3);
-  EXPECT_EQ(encode(Encoding::wskeep_v1, 2, 2), std::string("\x82") + static_cast<char>(binary.size()) + binary);
-  EXPECT_EQ(encode(Encoding::wskeep_v1, 3, 3), "\x81\x04" "3 5\n");
+  EXPECT_EQ(encode(Encoding::wskeep_v1, 2, 2),
+            std::string("\x82") + static_cast<char>(binary.size()) + binary);
+  EXPECT_EQ(encode(Encoding::wskeep_v1, 3, 3),
+            "\x81\x04"
+            "3 5\n");
 }
 
 TEST_F(EncodingTest, NdjsonIsOneObjectALine) {
   EXPECT_EQ(encode(Encoding::ndjson, 1, 3),
-            "{\"seq\":1,\"time_ns\":1769860800123456789,\"type\":\"text\",\"data\":\"{\\\"a\\\":\\\"\xC3\xA9\\\"}\"}\n"
+            "{\"seq\":1,\"time_ns\":1769860800123456789,\"type\":\"text\",\"data\":\"{\\\"a\\\":"
+            "\\\"\xC3\xA9\\\"}\"}\n"
             "{\"seq\":2,\"time_ns\":1769860800123456789,\"type\":\"binary\",\"data\":\"AAH/\"}\n"
             "{\"seq\":3,\"time_ns\":5,\"type\":\"text\",\"data\":\"\"}\n");
 }
@@ -71,7 +79,8 @@ TEST_F(EncodingTest, NdjsonIsFramedAsAChunk) {
 
 TEST(JsonText, EscapesWhatMustBe) {
   std::vector<std::byte> output;
-  append_json_string(output, bytes(std::string_view("a\"\\\n\r\t\x01\x1F\x7F\x00/\xE2\x82\xAC", 14)));
+  append_json_string(output,
+                     bytes(std::string_view("a\"\\\n\r\t\x01\x1F\x7F\x00/\xE2\x82\xAC", 14)));
   EXPECT_EQ(text(output), "\"a\\\"\\\\\\n\\r\\t\\u0001\\u001f\\u007f\\u0000/\xE2\x82\xAC\"");
 }
 

@@ -36,7 +36,8 @@ class SocketFileTest : public testing::Test {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     path().string().copy(address.sun_path, sizeof address.sun_path - 1);
-    const bool connected = ::connect(client, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    const bool connected =
+        ::connect(client, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
     ::close(client);
     return connected;
   }
@@ -47,7 +48,7 @@ class SocketFileTest : public testing::Test {
 TEST_F(SocketFileTest, IsThereWithItsModeAndGoneAfterwards) {
   {
     const SocketFile socket(path(), 0640, "");
-    struct stat status{};
+    struct stat status {};
     ASSERT_EQ(::stat(path().c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 07777U, 0640U);
     EXPECT_TRUE(can_connect());
@@ -92,9 +93,11 @@ TEST_F(SocketFileTest, AReplacedFileIsNotRemoved) {
 }
 
 TEST_F(SocketFileTest, SaysWhatIsWrong) {
-  EXPECT_NE(refusal(folder_ / "missing" / "test.sock").find("cannot open the lock file"), std::string::npos);
+  EXPECT_NE(refusal(folder_ / "missing" / "test.sock").find("cannot open the lock file"),
+            std::string::npos);
   EXPECT_NE(refusal(folder_ / std::string(120, 'x')).find("is too long"), std::string::npos);
-  EXPECT_NE(refusal(path(), "no-such-group").find("there is no group 'no-such-group'"), std::string::npos);
+  EXPECT_NE(refusal(path(), "no-such-group").find("there is no group 'no-such-group'"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -29,8 +29,9 @@ TEST(Cursor, IsEpochAndSequence) {
   EXPECT_EQ(cursor->sequence, 1200345U);
   EXPECT_EQ(epoch_text(cursor->epoch), "5f2c9a6e01b3d478");
   EXPECT_EQ(epoch_text(1), "0000000000000001");
-  for (const char* bad : {"", ":", "1:1", "5f2c9a6e01b3d478", "5f2c9a6e01b3d478:", "5f2c9a6e01b3d47g:1",
-                          "5f2c9a6e01b3d478:-1", "5f2c9a6e01b3d478:1x", "5f2c9a6e01b3d478:99999999999999999999"}) {
+  for (const char* bad :
+       {"", ":", "1:1", "5f2c9a6e01b3d478", "5f2c9a6e01b3d478:", "5f2c9a6e01b3d47g:1",
+        "5f2c9a6e01b3d478:-1", "5f2c9a6e01b3d478:1x", "5f2c9a6e01b3d478:99999999999999999999"}) {
     EXPECT_FALSE(parse_cursor(bad)) << bad;
   }
 }
@@ -47,7 +48,8 @@ TEST(Subscription, HasDefaults) {
 }
 
 TEST(Subscription, ReadsItsParameters) {
-  const auto subscription = std::get<Subscription>(parse("after=00000000000000ff:7&gap=skip&follow=true&limit=3", true));
+  const auto subscription =
+      std::get<Subscription>(parse("after=00000000000000ff:7&gap=skip&follow=true&limit=3", true));
   EXPECT_EQ(subscription.from, Subscription::From::cursor);
   EXPECT_EQ(subscription.after.epoch, 255U);
   EXPECT_EQ(subscription.gap, config::Gap::skip);
@@ -58,9 +60,12 @@ TEST(Subscription, ReadsItsParameters) {
 TEST(Subscription, SaysWhatIsWrong) {
   EXPECT_EQ(std::get<std::string>(parse("from=middle")), "from is oldest or newest");
   EXPECT_EQ(std::get<std::string>(parse("gap=ignore")), "gap is close or skip");
-  EXPECT_EQ(std::get<std::string>(parse("from=oldest&after=x")), "only one of from and after can be given");
-  EXPECT_NE(std::get<std::string>(parse("limit=3")).find("no parameter 'limit' here"), std::string::npos);
-  EXPECT_EQ(std::get<std::string>(parse("limit=0", true)), "limit is a number of messages, at least 1");
+  EXPECT_EQ(std::get<std::string>(parse("from=oldest&after=x")),
+            "only one of from and after can be given");
+  EXPECT_NE(std::get<std::string>(parse("limit=3")).find("no parameter 'limit' here"),
+            std::string::npos);
+  EXPECT_EQ(std::get<std::string>(parse("limit=0", true)),
+            "limit is a number of messages, at least 1");
   EXPECT_EQ(std::get<std::string>(parse("follow=maybe", true)), "follow is true or false");
 }
 
@@ -109,7 +114,9 @@ TEST_F(StartTest, AnotherEpochBeginsWithTheOldest) {
   EXPECT_TRUE(found->other_epoch);
 }
 
-TEST_F(StartTest, ACursorAheadIsRefused) { EXPECT_FALSE(start(Subscription::From::cursor, {77, 11})); }
+TEST_F(StartTest, ACursorAheadIsRefused) {
+  EXPECT_FALSE(start(Subscription::From::cursor, {77, 11}));
+}
 
 }  // namespace
 }  // namespace wskeep::ipc
