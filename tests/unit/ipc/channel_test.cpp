@@ -194,7 +194,7 @@ TEST_F(ChannelTest, AReaderInTheWayIsWaitedForThenLapped) {
   Channel& channel = upstream.channel();
   while (write(channel, payload)) channel.deliver();
   EXPECT_EQ(channel.statistics().stalls, 1U);
-  EXPECT_EQ(channel.ring().first(), 1U) << "nothing is lost while it is waited for";
+  EXPECT_EQ(channel.statistics().lost_messages, 0U);
   run_until([&] { return upstream.resumed > 0; });
   EXPECT_TRUE(write(channel, payload)) << "its patience is spent";
   for (int message = 0; message < 200; ++message)
@@ -420,9 +420,9 @@ TEST_F(ChannelTest, EveryAccountIsExactOverRandomSchedules) {
       if (random() % 3 == 0) run_ready();
     }
     run_until([&] {
+      run_ready();
       bool progress = false;
       for (const auto& app : apps) progress = app->read() || progress;
-      run_ready();
       return !progress;
     });
     for (const auto& app : apps) check_account(app->messages, channel.ring().next());
