@@ -93,7 +93,7 @@ bool Channel::wait_for_readers(const Need& need) {
     if (!hold.active || place.position - hold.position >= least_progress(ring_)) {
       hold = Hold{.active = true, .since = now, .position = place.position};
     }
-    const auto allowed = slot.credit.available(hold.since);
+    const auto allowed = patience_for(slot);
     if (now - hold.since >= allowed) {
       slot.credit.spend(now - hold.since);
       hold = Hold{.allowed = false};
@@ -107,6 +107,18 @@ bool Channel::wait_for_readers(const Need& need) {
     if (!error && *alive != nullptr && resume_) resume_();
   });
   return true;
+}
+
+/// Who has not yet read a ring's worth may be one who never reads, and is waited for less.
+Channel::Clock::duration Channel::patience_for(Slot& slot) const noexcept {
+  const auto credit = slot.credit.available(slot.hold.since);
+  const bool has_read = slot.reader->place().position - slot.begin >= ring_.capacity();
+  return has_read ? credit : std::min<Clock::duration>(credit, options_.patience / 4);
+}
+
+void Channel::Slot::caught_up() noexcept {
+  if (!hold.allowed) begin = reader->place().position;
+  hold = Hold{};
 }
 
 void Channel::end_stall(Clock::time_point now) {
@@ -135,7 +147,7 @@ void Channel::deliver() {
     if (!slot.reader || slot.reader->blocked()) continue;
     const std::shared_ptr<Reader> reader = slot.reader;
     reader->deliver();
-    if (reader->place().sequence == ring_.next()) slots_[index].hold = Hold{};
+    if (reader->place().sequence == ring_.next()) slots_[index].caught_up();
   }
   --iterating_;
   sweep();
@@ -181,7 +193,7 @@ void Channel::detach(Reader& reader) noexcept {
 
 void Channel::on_progress() {
   for (Slot& slot : slots_) {
-    if (slot.reader && slot.reader->place().sequence == ring_.next()) slot.hold = Hold{};
+    if (slot.reader && slot.reader->place().sequence == ring_.next()) slot.caught_up();
   }
   if (stalled_) resume_soon();
 }

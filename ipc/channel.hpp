@@ -99,6 +99,9 @@ class Channel {
     std::shared_ptr<Reader> reader;
     Hold hold;
     PatienceCredit credit;
+    ring::Position begin = 0;  ///< where it was attached, or caught up after it had been lapped
+
+    void caught_up() noexcept;
   };
 
   /// What the writer wants to put behind the ring's end.
@@ -113,6 +116,7 @@ class Channel {
   [[nodiscard]] std::size_t room(ring::Sequence keep, const Need& need) const noexcept;
   [[nodiscard]] std::size_t make_room(const Need& need);
   [[nodiscard]] bool wait_for_readers(const Need& need);
+  [[nodiscard]] Clock::duration patience_for(Slot& slot) const noexcept;
   void overwrite(std::size_t bytes);
   void end_stall(Clock::time_point now);
   void resume_soon();

@@ -15,11 +15,6 @@
 #include "daemon/net/tcp_transport.hpp"
 #include "daemon/net/tls_transport.hpp"
 
-#if defined(__GNUC__) && !defined(__clang__)
-// g++ 12 sees the operator delete of Asio's coroutine frames, but not always their operator new.
-#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
-#endif
-
 namespace wskeep::net {
 
 namespace asio = boost::asio;

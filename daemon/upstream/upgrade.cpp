@@ -8,11 +8,6 @@
 
 #include "daemon/upstream/refusal.hpp"
 
-#if defined(__GNUC__) && !defined(__clang__)
-// g++ 12 sees the operator delete of Asio's coroutine frames, but not always their operator new.
-#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
-#endif
-
 namespace wskeep::upstream {
 
 namespace asio = boost::asio;

@@ -18,11 +18,6 @@
 #include "daemon/environment.hpp"
 #include "tests/unit/daemon/simulated_transport.hpp"
 
-#if defined(__GNUC__) && !defined(__clang__)
-// g++ 12 sees the operator delete of Asio's coroutine frames, but not always their operator new.
-#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
-#endif
-
 namespace wskeep::simulated {
 
 using std::chrono::milliseconds;

@@ -1,0 +1,302 @@
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "daemon/upstream/session.hpp"
+#include "tests/unit/daemon/session_world.hpp"
+
+/// Pings and time-outs, to the millisecond of virtual time.
+namespace wskeep::upstream {
+namespace {
+
+using daemon::Error;
+
+/// Says something every second, so that the connection counts as alive.
+void keep_alive(SessionWorld& world, std::chrono::seconds duration) {
+  for (auto passed = 0s; passed < duration; passed += 1s) {
+    world.run_for(1s);
+    world.say(frame(Opcode::pong, ""));
+  }
+}
+
+TEST(SessionTime, PingsAreSentAndTheRoundTripIsMeasured) {
+  SessionWorld world;
+  world.begin();
+  world.run_for(9'999ms);
+  EXPECT_EQ(world.hear(), Texts{});
+  world.run_for(1ms);
+  const Texts first = world.hear();
+  ASSERT_EQ(first.size(), 1U);
+  ASSERT_TRUE(first[0].starts_with("ping:"));
+  world.run_for(35ms);
+  world.say(frame(Opcode::pong, first[0].substr(5)));
+  EXPECT_EQ(world.statistics.round_trip, 35ms);
+  world.run_for(10s - 35ms - 1ms);
+  EXPECT_EQ(world.hear(), Texts{});
+  world.run_for(1ms);
+  const Texts second = world.hear();
+  ASSERT_EQ(second.size(), 1U);
+  EXPECT_NE(first, second);
+  world.say(frame(Opcode::pong, first[0].substr(5)));  // an old one says nothing
+  world.say(frame(Opcode::pong, "short"));
+  EXPECT_EQ(world.statistics.round_trip, 35ms);
+}
+
+TEST(SessionTime, APongThatIsRepeatedDoesNotMeasureAgain) {
+  SessionWorld world;
+  world.begin();
+  world.run_for(10s);
+  const std::string pong = frame(Opcode::pong, world.hear().at(0).substr(5));
+  world.run_for(20ms);
+  world.say(pong);
+  world.run_for(5s);
+  world.say(pong);
+  EXPECT_EQ(world.statistics.round_trip, 20ms);
+}
+
+TEST(SessionTime, APingThatWaitsToBeSentIsNotCountedAsLaterOnes) {
+  SessionWorld world;
+  world.begin();
+  world.peer().set_room(6);  // takes the front of the first ping
+  world.run_for(10s);
+  world.say(frame(Opcode::pong, ""));
+  world.run_for(10s);  // the second has no room at all
+  world.peer().set_room(SIZE_MAX);
+  world.ears->hear(world.peer().take());
+  const Texts heard = world.hear();
+  ASSERT_EQ(heard.size(), 1U);
+  world.say(frame(Opcode::pong, heard[0].substr(5)));
+  EXPECT_EQ(world.statistics.round_trip, 10s);
+}
+
+TEST(SessionTime, NoPingsWhenTheyAreOff) {
+  SessionWorld world;
+  world.settings.keepalive.ping = 0ms;
+  world.begin();
+  keep_alive(world, 100s);
+  EXPECT_EQ(world.hear(), Texts{});
+  EXPECT_FALSE(world.end);
+}
+
+TEST(SessionTime, SilenceEndsItExactly) {
+  SessionWorld world;
+  world.begin();
+  world.run_for(12'345ms);
+  world.say(frame(Opcode::pong, ""));  // a control frame is a sign of life, too
+  world.run_for(29'999ms);
+  EXPECT_FALSE(world.end);
+  world.run_for(1ms);
+  ASSERT_TRUE(world.end);
+  EXPECT_EQ(world.end->failure.error, Error::receive_timeout);
+  EXPECT_EQ(world.end->closed_by, ClosedBy::wskeep);
+  EXPECT_EQ(world.ended_at, 42'345ms);
+}
+
+TEST(SessionTime, WhileALocalReaderIsWaitedForSilenceMeansNothing) {
+  SessionWorld world(channel_options(1h));
+  world.settings.keepalive.ping = 0ms;
+  world.begin();
+  LocalApp app(world.environment, world.channel, 4096);
+  for (int i = 0; i < 200; ++i) world.say(text_frame(std::string(1000, 'x')));
+  ASSERT_EQ(world.channel.statistics().stalls, 1U);
+  world.run_for(10min);
+  EXPECT_FALSE(world.end);
+  while (app.read()) world.settle();
+  EXPECT_EQ(app.ears.heard.size(), 200U);
+  world.run_for(29'999ms);
+  EXPECT_FALSE(world.end);
+  world.run_for(1ms);
+  EXPECT_EQ(world.error(), Error::receive_timeout);
+}
+
+TEST(SessionTime, AMessageBegunAndNotEndedEndsIt) {
+  const std::string begins[] = {
+      text_frame("hello").substr(0, 1),
+      text_frame("hello").substr(0, 4),
+      frame(Opcode::text, "hello", false),
+      text_frame("whole") + frame(Opcode::text, "hello", false) +
+          frame(Opcode::continuation, "", false),
+  };
+  for (const auto& begin : begins) {
+    SessionWorld world;
+    world.begin();
+    world.run_for(1'234ms);
+    world.say(begin);
+    keep_alive(world, 0s);
+    // Life of another kind does not help.
+    for (int i = 0; i < 29; ++i) {
+      world.run_for(1s);
+      if (begin.size() > 10) world.say(frame(Opcode::ping, ""));
+    }
+    world.run_for(999ms);
+    EXPECT_FALSE(world.end);
+    world.run_for(1ms);
+    ASSERT_TRUE(world.end);
+    EXPECT_EQ(world.ended_at, 31'234ms);
+    EXPECT_EQ(world.statistics.discarded_messages, 1U);
+    if (begin.size() > 10) {
+      EXPECT_EQ(world.error(), Error::message_timeout);
+    }
+  }
+}
+
+TEST(SessionTime, AMessageThatIsDrippedEndsIt) {
+  SessionWorld world;
+  world.begin();
+  const std::string message = text_frame(std::string(100, 'x'));
+  for (std::size_t i = 0; i < message.size() && !world.end; ++i) {
+    world.say(message.substr(i, 1));
+    world.run_for(1s);
+  }
+  EXPECT_EQ(world.error(), Error::message_timeout);
+  EXPECT_EQ(world.ended_at, 30s);
+}
+
+TEST(SessionTime, EachMessageHasItsOwnTime) {
+  // A busy stream whose reads never end between two messages: each one is well within its time.
+  for (const bool compressed : {false, true}) {
+    SessionWorld world;
+    const auto agreed = compressed ? std::optional(websocket::DeflateParameters{}) : std::nullopt;
+    world.begin("", agreed);
+    const std::string message = text_frame("a message");
+    world.say(message.substr(0, 5));
+    for (int i = 0; i < 100; ++i) {
+      world.run_for(1s);
+      world.say(message.substr(5) + message.substr(0, 5));
+    }
+    EXPECT_FALSE(world.end) << world.end->failure.text;
+    EXPECT_EQ(world.messages().size(), 100U);
+    // The last one's time began with its first byte.
+    keep_alive(world, 0s);
+    world.run_for(30s);
+    ASSERT_TRUE(world.end);
+    EXPECT_EQ(world.ended_at, 130s);
+  }
+}
+
+TEST(SessionTime, AServerThatTakesNothingEndsItAndPublishersDoNotKnow) {
+  SessionWorld world;
+  world.begin();
+  world.peer().set_room(10);
+  world.run_for(500ms);
+  world.publish("first", 1);
+  world.publish("second", 2);
+  world.session->flush();
+  keep_alive(world, 29s);
+  world.run_for(999ms);
+  EXPECT_FALSE(world.end);
+  EXPECT_EQ(world.publisher->told, Texts{});
+  world.run_for(1ms);
+  ASSERT_TRUE(world.end);
+  EXPECT_EQ(world.ended_at, 30'500ms);
+  EXPECT_EQ(world.error(), Error::send_timeout);
+  EXPECT_EQ(world.publisher->told, (Texts{"unknown 1 send_timeout", "unknown 2 send_timeout"}));
+}
+
+TEST(SessionTime, AServerThatTakesALittleEachTimeIsWaitedFor) {
+  SessionWorld world;
+  world.begin();
+  world.peer().set_room(10);
+  world.publish(std::string(100, 'x'), 1);
+  world.session->flush();
+  std::string taken;
+  for (int i = 0; i < 11; ++i) {
+    keep_alive(world, 29s);
+    taken += world.peer().take();
+    world.settle();
+  }
+  EXPECT_FALSE(world.end);
+  EXPECT_EQ(world.publisher->told, (Texts{"written 1"}));
+}
+
+TEST(SessionTime, OurCloseFrameIsWaitedForOnlySoLong) {
+  SessionWorld world;
+  world.begin();
+  world.session->close(websocket::CloseCode::going_away, "stopping", Error::stopped);
+  // Goes on talking, but never answers.
+  for (int i = 0; i < 4; ++i) {
+    world.run_for(1s);
+    world.say(text_frame("more"));
+  }
+  world.run_for(999ms);
+  EXPECT_FALSE(world.end);
+  world.run_for(1ms);
+  EXPECT_EQ(world.error(), Error::stopped);
+  EXPECT_EQ(world.messages().size(), 4U);
+}
+
+TEST(SessionTime, LessTimeToCloseCanBeAskedFor) {
+  SessionWorld world;
+  world.begin();
+  world.session->close(websocket::CloseCode::going_away, "stopping", Error::stopped, 700ms);
+  world.run_for(1h);
+  EXPECT_EQ(world.ended_at, 700ms);
+}
+
+TEST(SessionTime, AServerThatClosesAndLeavesTcpOpenIsLeft) {
+  for (const auto& bytes : {close_frame(1000), std::string("\x83\x00", 2)}) {
+    SessionWorld world;
+    world.begin();
+    world.run_for(100ms);
+    world.say(bytes);
+    for (int i = 0; i < 4; ++i) {
+      world.run_for(1s);
+      world.say(text_frame("ignored"));
+    }
+    world.run_for(999ms);
+    EXPECT_FALSE(world.end);
+    world.run_for(1ms);
+    ASSERT_TRUE(world.end);
+    EXPECT_EQ(world.ended_at, 5'100ms);
+    EXPECT_TRUE(world.messages().empty());
+  }
+}
+
+TEST(SessionTime, ACloseFrameThatCannotBeSentEndsItLikewise) {
+  SessionWorld world;
+  world.begin();
+  world.peer().set_room(0);
+  world.publish("stuck", 1);
+  world.session->flush();
+  world.run_for(29s);
+  world.say(close_frame(1000));
+  world.run_for(1h);
+  EXPECT_EQ(world.error(), Error::closed_by_peer);
+  EXPECT_EQ(world.ended_at, 34s);
+  EXPECT_EQ(world.publisher->told, (Texts{"unknown 1 closed_by_peer"}));
+}
+
+TEST(SessionTime, APingThatCameWhileTheServerTookNothingIsAnsweredThen) {
+  SessionWorld world;
+  world.begin();
+  world.peer().set_room(10);
+  world.publish(std::string(100, 'x'), 1);
+  world.session->flush();
+  world.say(frame(Opcode::ping, "1"));
+  world.say(frame(Opcode::ping, "2"));
+  Texts heard;
+  world.peer().set_room(1000);
+  for (int i = 0; i < 5; ++i)
+    for (auto& one : world.hear()) heard.push_back(one);
+  EXPECT_EQ(heard, (Texts{"text:" + std::string(100, 'x'), "pong:2"}));
+}
+
+TEST(SessionTime, PingsAreAnsweredAlsoWhilePublishersKeepTheBufferFull) {
+  SessionWorld world;
+  world.settings.send_buffer = 2000;
+  world.begin();
+  world.peer().set_room(500);
+  std::size_t pongs = 0;
+  for (int i = 0; i < 200; ++i) {
+    while (world.publish(std::string(300, 'x')).empty()) {
+    }
+    world.session->flush();
+    world.say(frame(Opcode::ping, std::to_string(i)));
+    for (const auto& one : world.hear()) pongs += one.starts_with("pong:") ? 1U : 0U;
+    ASSERT_LE(world.session->unsent(), 2000U + 306U + 131U);
+  }
+  EXPECT_GT(pongs, 20U);
+}
+
+}  // namespace
+}  // namespace wskeep::upstream
