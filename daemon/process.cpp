@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/json.hpp>
 #include <csignal>
@@ -15,6 +16,14 @@ namespace {
 
 namespace asio = boost::asio;
 namespace json = boost::json;
+
+std::size_t largest_message(const config::Config& config) {
+  std::size_t largest = 0;
+  for (const config::Connection& connection : config.connections) {
+    largest = std::max<std::size_t>(largest, connection.settings.max_message);
+  }
+  return largest;
+}
 
 }  // namespace
 
@@ -30,7 +39,7 @@ Process::Process(const config::Config& config, Log& log)
     by_name_.emplace(settings.name, &connection);
   }
   server_ = std::make_unique<ipc::Server>(first().context().get_executor(), config_.ipc,
-                                          config_.metrics, *this);
+                                          config_.metrics, largest_message(config_), *this);
   server_->listen();
 }
 

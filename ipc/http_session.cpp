@@ -1,6 +1,7 @@
 #include "ipc/http_session.hpp"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <boost/asio/redirect_error.hpp>
@@ -25,10 +26,6 @@ using Descriptor = asio::posix::stream_descriptor;
 using Resource = Route::Resource;
 
 constexpr std::string_view v1_subprotocol = "wskeep.v1";
-/// A message to be sent is checked against the connection's own limit later; this bounds what is
-/// received until then.
-constexpr std::size_t largest_body = std::size_t{64} << 20U;
-
 Answer not_found() {
   return error_answer(404, "not_found",
                       "there is no such path or connection: GET /v1/connections lists them");
@@ -102,14 +99,15 @@ std::string join(const std::vector<std::string>& parts) {
 }  // namespace
 
 HttpSession::HttpSession(Descriptor descriptor, ClientSlot slot, Scope scope,
-                         const config::IpcLimits& limits, Directory& directory)
+                         const config::IpcLimits& limits, std::size_t largest_message,
+                         Directory& directory)
     : descriptor_(std::move(descriptor)),
       slot_(std::move(slot)),
       scope_(scope),
       limits_(limits),
       directory_(directory),
       reader_(websocket::HttpReader::Kind::request,
-              {.head = limits.request_head, .body = largest_body}),
+              {.head = limits.request_head, .body = largest_message}),
       deadline_(descriptor_.get_executor()) {}
 
 void HttpSession::stop() {
@@ -138,12 +136,13 @@ asio::awaitable<void> HttpSession::run() {
 void HttpSession::set_deadline(std::chrono::milliseconds timeout) {
   timed_out_ = false;
   deadline_.expires_after(timeout);
-  // Cancelled before this session ends, and then it does not touch it.
-  deadline_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
-    timed_out_ = true;
+  // Weak: that it has expired may be under way when the session ends.
+  deadline_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (error || !self) return;
+    self->timed_out_ = true;
     boost::system::error_code ignored;
-    descriptor_.cancel(ignored);
+    self->descriptor_.cancel(ignored);
   });
 }
 
@@ -297,10 +296,14 @@ asio::awaitable<Answer> HttpSession::subscribe(Upstream& upstream, const Target&
   const int socket = descriptor_.release();
   const bool started = co_await call_on(upstream.executor(), [&] {
     if (!find_start(upstream.channel().ring(), subscription)) return false;
-    if (upgrade) {
-      Subscriber::start(upstream, socket, std::move(slot_), subscription, response, received_);
-    } else {
-      LineStream::start(upstream, socket, std::move(slot_), subscription);
+    try {
+      if (upgrade) {
+        Subscriber::start(upstream, socket, std::move(slot_), subscription, response, received_);
+      } else {
+        LineStream::start(upstream, socket, std::move(slot_), subscription);
+      }
+    } catch (const boost::system::system_error&) {
+      ::close(socket);  // it cannot be watched, so nothing can be said to the app either
     }
     return true;
   });

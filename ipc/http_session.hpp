@@ -17,13 +17,13 @@ namespace wskeep::ipc {
 
 /// One local socket, until it is closed or becomes a subscriber's: requests, one after the other,
 /// and their answers.
-class HttpSession {
+class HttpSession : public std::enable_shared_from_this<HttpSession> {
  public:
   /// What it may ask for. `monitoring` is that of the TCP listener.
   enum class Scope : std::uint8_t { everything, monitoring };
 
   HttpSession(boost::asio::posix::stream_descriptor descriptor, ClientSlot slot, Scope scope,
-              const config::IpcLimits& limits, Directory& directory);
+              const config::IpcLimits& limits, std::size_t largest_message, Directory& directory);
 
   /// Ends when the client or `stop` ends it, when it is handed to a shard as a subscriber, or at a
   /// time-out.

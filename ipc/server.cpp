@@ -45,10 +45,11 @@ struct Server::State : std::enable_shared_from_this<State> {
   };
 
   State(asio::any_io_executor where, const config::Ipc& ipc_settings,
-        const config::Metrics& metrics_settings, Directory& all)
+        const config::Metrics& metrics_settings, std::size_t largest, Directory& all)
       : executor(std::move(where)),
         ipc(ipc_settings),
         metrics(metrics_settings),
+        largest_message(largest),
         directory(all),
         count(std::make_shared<ClientCount>(ipc_settings.limits.clients)) {}
 
@@ -60,6 +61,7 @@ struct Server::State : std::enable_shared_from_this<State> {
   asio::any_io_executor executor;
   config::Ipc ipc;
   config::Metrics metrics;
+  std::size_t largest_message;
   Directory& directory;
   std::shared_ptr<ClientCount> count;
   std::optional<SocketFile> file;
@@ -70,8 +72,9 @@ struct Server::State : std::enable_shared_from_this<State> {
 };
 
 Server::Server(asio::any_io_executor executor, const config::Ipc& ipc,
-               const config::Metrics& metrics, Directory& directory)
-    : state_(std::make_shared<State>(std::move(executor), ipc, metrics, directory)) {}
+               const config::Metrics& metrics, std::size_t largest_message, Directory& directory)
+    : state_(
+          std::make_shared<State>(std::move(executor), ipc, metrics, largest_message, directory)) {}
 
 Server::~Server() {
   stop();
@@ -140,7 +143,7 @@ void Server::State::take(int socket, HttpSession::Scope scope) {
     return;
   }
   auto session = std::make_shared<HttpSession>(Descriptor(executor, socket), std::move(slot), scope,
-                                               ipc.limits, directory);
+                                               ipc.limits, largest_message, directory);
   sessions.insert(session);
   asio::co_spawn(
       executor, [session] { return session->run(); },

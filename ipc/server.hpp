@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -16,9 +17,10 @@ namespace wskeep::ipc {
 /// connection.
 class Server {
  public:
-  /// Nothing is listened to yet. `directory` outlives the server.
+  /// Nothing is listened to yet. `largest_message` bounds the body of a request; `directory`
+  /// outlives the server.
   Server(boost::asio::any_io_executor executor, const config::Ipc& ipc,
-         const config::Metrics& metrics, Directory& directory);
+         const config::Metrics& metrics, std::size_t largest_message, Directory& directory);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server();

@@ -20,13 +20,11 @@ class Bandwidth {
     double messages_out = 0;
   };
 
+  /// `begin` is when the counters began: the first answer is the mean since then.
+  explicit Bandwidth(daemon::TimePoint begin) : last_(begin) {}
+
   [[nodiscard]] Rates measure(const Statistics& now_counts, daemon::TimePoint now) {
     const double seconds = std::chrono::duration<double>(now - last_).count();
-    if (last_ == daemon::TimePoint{}) {
-      last_ = now;
-      counts_ = now_counts;
-      return rates_;
-    }
     if (seconds < shortest) return rates_;
     const double weight = 1 - std::exp(-seconds / smoothing);
     const auto blend = [&](double& rate, std::uint64_t before, std::uint64_t after) {
@@ -45,7 +43,7 @@ class Bandwidth {
   static constexpr double shortest = 0.2;
   static constexpr double smoothing = 10;
 
-  daemon::TimePoint last_{};
+  daemon::TimePoint last_;
   Statistics counts_;
   Rates rates_;
 };

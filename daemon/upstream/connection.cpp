@@ -76,6 +76,7 @@ Connection::Connection(daemon::Environment& environment, const config::Connectio
       log_(log),
       channel_(environment.executor(), channel_options(settings.settings, limits),
                environment.random()),
+      bandwidth_(environment.now()),
       backoff_(settings.settings.reconnect),
       alarm_(environment.make_alarm()),
       since_(environment.wall_now()) {

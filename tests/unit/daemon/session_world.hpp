@@ -124,6 +124,13 @@ class LocalApp {
     ears.hear(std::move(buffer));
     return true;
   }
+  /// A text message of its own, to be published.
+  void send(std::string_view text) {
+    std::vector<std::byte> bytes;
+    websocket::append_frame(bytes, Opcode::text, as_payload(text), websocket::MaskingKey{});
+    ASSERT_EQ(::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(bytes.size()));
+  }
   void leave() {
     if (socket_ >= 0) ::close(std::exchange(socket_, -1));
   }
