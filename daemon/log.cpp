@@ -80,18 +80,17 @@ std::string json_line(config::LogLevel level, std::string_view connection, std::
 }  // namespace
 
 Log::Log(const config::Log& settings) : settings_(settings) {
-  spdlog::init_thread_pool(queued_lines, 1);
+  pool_ = std::make_shared<spdlog::details::thread_pool>(queued_lines, 1);
   auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-  logger_ =
-      std::make_shared<spdlog::async_logger>("wskeepd", std::move(sink), spdlog::thread_pool(),
-                                             spdlog::async_overflow_policy::overrun_oldest);
+  logger_ = std::make_shared<spdlog::async_logger>("wskeepd", std::move(sink), pool_,
+                                                   spdlog::async_overflow_policy::overrun_oldest);
   logger_->set_pattern("%v");
   logger_->set_level(spdlog_level(settings.level));
 }
 
 Log::~Log() {
-  logger_.reset();
-  spdlog::shutdown();
+  // Joins its thread, which may hold the logger until then.
+  pool_.reset();
 }
 
 void Log::write(Level level, std::string_view connection, std::string_view event,

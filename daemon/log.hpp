@@ -10,7 +10,10 @@
 
 namespace spdlog {
 class logger;
+namespace details {
+class thread_pool;
 }
+}  // namespace spdlog
 
 namespace wskeep::daemon {
 
@@ -33,6 +36,7 @@ class Log {
 
  private:
   config::Log settings_;
+  std::shared_ptr<spdlog::details::thread_pool> pool_;
   std::shared_ptr<spdlog::logger> logger_;
 };
 

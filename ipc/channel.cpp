@@ -146,8 +146,12 @@ void Channel::deliver() {
     Slot& slot = slots_[index];
     if (!slot.reader || slot.reader->blocked()) continue;
     const std::shared_ptr<Reader> reader = slot.reader;
+    const bool was_behind = reader->place().sequence != ring_.next();
     reader->deliver();
-    if (reader->place().sequence == ring_.next()) slots_[index].caught_up();
+    if (reader->place().sequence != ring_.next()) continue;
+    slots_[index].caught_up();
+    // Its socket was never full, so that no progress of its own will tell that writing may go on.
+    if (was_behind && stalled_) resume_soon();
   }
   --iterating_;
   sweep();

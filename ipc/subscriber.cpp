@@ -110,6 +110,8 @@ void Subscriber::on_gap(ring::Sequence from, ring::Sequence to) {
 
 void Subscriber::want_to_read() {
   if (reading_ || gone() || !unread_.empty() || own_unsent() > most_own_unsent) return;
+  // The message that filled the buffer may have been the last that was received: nothing is unread.
+  if (!upstream_.accepts_more() || under_way_.size() >= most_under_way) return;
   reading_ = true;
   descriptor().async_wait(Descriptor::wait_read,
                           [weak = weak_from_this()](const boost::system::error_code& error) {
@@ -147,10 +149,12 @@ void Subscriber::take(std::span<std::byte> input) {
 }
 
 void Subscriber::publish_more() {
-  if (gone() || unread_.empty() || !upstream_.accepts_more()) return;
-  std::vector<std::byte> input;
-  input.swap(unread_);
-  take(input);
+  if (gone() || !upstream_.accepts_more()) return;
+  if (!unread_.empty()) {
+    std::vector<std::byte> input;
+    input.swap(unread_);
+    take(input);
+  }
   want_to_read();
 }
 

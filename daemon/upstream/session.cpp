@@ -19,6 +19,8 @@ using websocket::Opcode;
 
 /// Reads that one wake-up may take before other connections have their turn.
 constexpr int reads_per_turn = 4;
+/// Reads of what a connection that failed has left: more than a kernel keeps.
+constexpr int reads_at_end = 256;
 /// A message that has begun is looked at this often within its time-out, for its begin wakes
 /// nobody.
 constexpr int message_checks = 4;
@@ -115,7 +117,10 @@ void Session::on_readable() {
 bool Session::handle(const Receiver::Outcome& outcome) {
   if (outcome.io.bytes > 0) last_receive_ = environment_.now();
   channel_.deliver();
-  if (ping_to_answer_) answer_ping();
+  if (!blocked_since_) {
+    answer_ping();
+    flush();
+  }
   if (outcome.stopped) {
     // After a Close frame or a violation, only the end of the stream is waited for.
     peer_closed_ = true;
@@ -129,9 +134,12 @@ bool Session::handle(const Receiver::Outcome& outcome) {
   }
   stalled_ = outcome.stalled;
   if (stalled_) return false;
+  // The end of a read may lie within a message each time: after a whole one it is another.
+  const bool another = messages_seen_ != statistics_.messages_in;
+  messages_seen_ = statistics_.messages_in;
   if (!receiver_.in_message()) {
     message_since_.reset();
-  } else if (!message_since_) {
+  } else if (!message_since_ || another) {
     message_since_ = last_receive_;
   }
   switch (outcome.io.status) {
@@ -192,12 +200,11 @@ void Session::on_control(Opcode opcode, std::span<const std::byte> payload) {
   }
 }
 
+/// While upstream takes nothing the last ping waits; one is answered each time that it took
+/// something, so that the answers are no more than the send buffer has room for.
 void Session::answer_ping() {
-  const auto payload = std::exchange(ping_to_answer_, std::nullopt);
-  // One that cannot be sent is enough to wait for.
-  if (closing_ || blocked_since_) return;
-  sender_.append_control(Opcode::pong, *payload);
-  flush();
+  if (!ping_to_answer_ || closing_ || !accepts_more()) return;
+  sender_.append_control(Opcode::pong, *std::exchange(ping_to_answer_, std::nullopt));
 }
 
 void Session::take_pong(std::span<const std::byte> payload) {
@@ -205,12 +212,15 @@ void Session::take_pong(std::span<const std::byte> payload) {
   std::uint64_t number = 0;
   if (payload.size() != sizeof number || ping_number_ == 0) return;
   std::memcpy(&number, payload.data(), sizeof number);
-  if (number == ping_number_) statistics_.round_trip = environment_.now() - last_ping_;
+  if (number != ping_number_) return;
+  statistics_.round_trip = environment_.now() - ping_sent_;
+  ping_number_ = 0;
 }
 
 void Session::send_ping(TimePoint now) {
   last_ping_ = now;
   if (closing_ || blocked_since_) return;
+  ping_sent_ = now;
   ping_number_ = environment_.random() | 1U;
   sender_.append_control(Opcode::ping, std::as_bytes(std::span(&ping_number_, 1)));
   flush();
@@ -271,18 +281,26 @@ std::optional<ipc::Rejection> Session::publish(Opcode opcode, std::span<const st
 }
 
 void Session::flush() {
-  if (ended_ || blocked_since_ || sender_.unsent() == 0) return;
+  if (ended_ || blocked_since_ || write_failure_ || sender_.unsent() == 0) return;
   on_writable();
 }
 
 void Session::on_writable() {
-  if (ended_) return;
+  if (ended_ || write_failure_) return;
   const bool was_full = !accepts_more();
   const std::size_t before = sender_.unsent();
-  const IoResult result = sender_.write(*opened_.transport);
-  if (result.status == IoResult::Status::failed) return transport_ended(result);
+  IoResult result = sender_.write(*opened_.transport);
+  const bool took_some = sender_.unsent() < before;
+  if (ping_to_answer_ && took_some) {
+    answer_ping();
+    if (result.status != IoResult::Status::failed) result = sender_.write(*opened_.transport);
+  }
+  if (result.status == IoResult::Status::failed) {
+    write_failure_ = result;
+    return alarm_->wake();
+  }
   if (sender_.unsent() > 0) {
-    if (!blocked_since_ || sender_.unsent() < before) blocked_since_ = environment_.now();
+    if (!blocked_since_ || took_some) blocked_since_ = environment_.now();
     opened_.transport->want_write();
     // The alarm may be set for later than the send time-out.
     alarm_->wake();
@@ -312,7 +330,17 @@ TimePoint Session::next_deadline() const {
   return std::max(next, now);
 }
 
+/// What upstream said before it went is still there to be read, and may say why.
+void Session::read_rest() {
+  int left = reads_at_end;
+  while (!ended_ && !peer_closed_ && left-- > 0) {
+    if (!handle(receiver_.receive(*opened_.transport, wall_time_ns()))) break;
+  }
+  transport_ended(*write_failure_);
+}
+
 void Session::check_deadlines() {
+  if (write_failure_) return read_rest();
   const TimePoint now = environment_.now();
   const auto& timeouts = settings_.timeouts;
   if (close_deadline_) {

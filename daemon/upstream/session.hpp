@@ -89,6 +89,7 @@ class Session final : private net::TransportObserver, private ControlObserver {
 
   [[nodiscard]] daemon::TimePoint next_deadline() const;
   void check_deadlines();
+  void read_rest();
 
   daemon::Environment& environment_;
   const config::ConnectionSettings& settings_;
@@ -100,12 +101,15 @@ class Session final : private net::TransportObserver, private ControlObserver {
   std::unique_ptr<daemon::Environment::Alarm> alarm_;
 
   daemon::TimePoint last_receive_;
-  daemon::TimePoint last_ping_;
+  daemon::TimePoint last_ping_;                     ///< sent, or was to be
   std::optional<daemon::TimePoint> message_since_;  ///< a message has begun and not ended
   std::optional<daemon::TimePoint>
       blocked_since_;  ///< bytes are queued, and none were accepted since
   std::optional<daemon::TimePoint> close_deadline_;
-  std::uint64_t ping_number_ = 0;  ///< payload of our last ping
+  std::optional<net::IoResult> write_failure_;  ///< nothing is written any more
+  std::uint64_t messages_seen_ = 0;             ///< Statistics::messages_in at the last read
+  std::uint64_t ping_number_ = 0;               ///< payload of our last ping; 0: it was answered
+  daemon::TimePoint ping_sent_;
   std::optional<std::vector<std::byte>> ping_to_answer_;
   bool stalled_ = false;
   bool closing_ = false;      ///< our Close frame is queued or sent

@@ -231,15 +231,12 @@ TEST(Open, ThreeDaysOfFailingCyclesStayBounded) {
                  [](std::exception_ptr thrown) {
                    if (thrown) std::rethrow_exception(thrown);
                  });
-  const auto before = std::chrono::steady_clock::now();
   world.environment.run();
-  const auto took = std::chrono::steady_clock::now() - before;
   EXPECT_GE(world.environment.elapsed(), 72h);
   EXPECT_GT(cycles, 72U * 3600 / 30);
   EXPECT_LT(cycles, 72U * 3600 / 10);
   EXPECT_EQ(world.timeline.count(), cycles);
   EXPECT_LE(world.timeline.cycles().size(), 8U);
-  EXPECT_LT(took, 10s);  // under a second without sanitizers
 }
 
 }  // namespace

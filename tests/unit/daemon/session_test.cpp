@@ -331,5 +331,53 @@ TEST(Session, CompressionBothWays) {
   EXPECT_LT(world.statistics.wire_bytes_out, 1000U);
 }
 
+TEST(Session, AReaderThatKeepsUpIsNotWaitedForWhenOneReadInflatesToManyRings) {
+  // Were it waited for, it would be for an hour of real time.
+  SessionWorld world(channel_options(1h, 4096));
+  world.begin("", websocket::DeflateParameters{});
+  LocalApp app(world.environment, world.channel, 1 << 20);
+  websocket::Deflater deflater(15, false);
+  std::string burst;
+  for (int i = 0; i < 40; ++i) {
+    std::vector<std::byte> deflated;
+    ASSERT_TRUE(deflater.compress(as_payload(std::string(4096, 'x')), deflated));
+    burst += frame(Opcode::text, as_text(deflated), true, true);
+  }
+  world.say(burst);
+  EXPECT_EQ(world.statistics.messages_in, 40U);
+  while (app.read()) world.settle();
+  EXPECT_EQ(app.ears.heard.size(), 40U);
+}
+
+TEST(Session, WhatCameBeforeAWriteFailedIsStillReceived) {
+  SessionWorld world;
+  world.begin();
+  // The server has said its last words and gone; we learn of it by sending.
+  world.peer().send(text_frame("last words") + close_frame(1008, "rate limit"));
+  world.peer().reset();
+  world.pipe->may_go_on = [write = true]() mutable { return !std::exchange(write, false); };
+  world.publish("too late", 1);
+  world.session->flush();
+  world.settle();
+  ASSERT_TRUE(world.end);
+  EXPECT_EQ(world.messages(), (Texts{"last words"}));
+  EXPECT_EQ(world.end->failure.error, Error::closed_by_peer);
+  EXPECT_EQ(world.end->close_code, 1008);
+  EXPECT_EQ(world.publisher->told, (Texts{"unknown 1 closed_by_peer"}));
+}
+
+TEST(Session, AWriteThatFailedEndsItAlsoWhenNothingIsToBeReceived) {
+  SessionWorld world;
+  world.begin();
+  world.pipe->may_go_on = [write = true]() mutable { return !std::exchange(write, false); };
+  world.publish("lost", 1);
+  world.session->flush();
+  world.settle();
+  ASSERT_TRUE(world.end);
+  EXPECT_EQ(world.end->failure.error, Error::connection_reset);
+  EXPECT_EQ(world.end->closed_by, ClosedBy::network);
+  EXPECT_EQ(world.publisher->told, (Texts{"unknown 1 connection_reset"}));
+}
+
 }  // namespace
 }  // namespace wskeep::upstream
