@@ -101,6 +101,7 @@ void Connection::start(std::function<void()> done) {
 void Connection::stop(std::chrono::milliseconds at_most) {
   if (stopping_) return;
   stopping_ = true;
+  enter(State::closing);
   stop_deadline_ = environment_.now() + at_most;
   if (session_) {
     // Half of the time is the local readers'.

@@ -229,7 +229,7 @@ void Session::send_ping(TimePoint now) {
 void Session::take_close(std::span<const std::byte> payload) {
   const auto received = websocket::parse_close(payload);
   peer_closed_ = true;
-  if (closing_) return;
+  if (closing_) return shut_when_said();
   end_.closed_by = ClosedBy::upstream;
   end_.close_code = static_cast<std::uint16_t>(received.payload.code);
   if (received.violation) {
@@ -261,6 +261,14 @@ void Session::send_close(CloseCode code, std::string_view reason) {
   close_deadline_ = environment_.now() + settings_.timeouts.close;
   flush();
   alarm_->wake();
+}
+
+/// Both Close frames are out: nothing more is to be said, and a server that waits for our end gets
+/// it.
+void Session::shut_when_said() {
+  if (!closing_ || !peer_closed_ || shut_ || sender_.unsent() > 0) return;
+  shut_ = true;
+  opened_.transport->shutdown();
 }
 
 // -- sending
@@ -306,10 +314,7 @@ void Session::on_writable() {
     alarm_->wake();
   } else {
     blocked_since_.reset();
-    if (closing_ && peer_closed_ && !shut_) {
-      shut_ = true;
-      opened_.transport->shutdown();
-    }
+    shut_when_said();
   }
   sender_.tell_written();
   if (was_full && accepts_more()) channel_.publishers_may_go_on();
@@ -356,6 +361,7 @@ void Session::check_deadlines() {
   };
   const auto fail = [&](Error error, std::string text) {
     end_.closed_by = ClosedBy::wskeep;
+    end_.close_code = static_cast<std::uint16_t>(CloseCode::abnormal);
     end(error, std::move(text));
   };
   if (expired(blocked_since_, timeouts.send)) {

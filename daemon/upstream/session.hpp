@@ -83,6 +83,7 @@ class Session final : private net::TransportObserver, private ControlObserver {
   void take_close(std::span<const std::byte> payload);
   void send_ping(daemon::TimePoint now);
   void send_close(websocket::CloseCode code, std::string_view reason);
+  void shut_when_said();
   void transport_ended(net::IoResult result);
   void end(daemon::Error error, std::string text);
   [[nodiscard]] std::uint64_t wall_time_ns() const;
