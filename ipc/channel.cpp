@@ -23,7 +23,7 @@ std::size_t least_progress(const ring::Ring& ring) {
 
 }  // namespace
 
-Channel::Channel(boost::asio::any_io_executor executor, Options options, std::uint64_t epoch)
+Channel::Channel(const boost::asio::any_io_executor& executor, Options options, std::uint64_t epoch)
     : executor_(executor),
       options_(options),
       ring_(options.shape, epoch),

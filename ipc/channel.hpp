@@ -43,7 +43,7 @@ class Channel {
   };
 
   /// Throws std::system_error when there is no memory for the ring.
-  Channel(boost::asio::any_io_executor executor, Options options, std::uint64_t epoch);
+  Channel(const boost::asio::any_io_executor& executor, Options options, std::uint64_t epoch);
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
   ~Channel();

@@ -11,8 +11,9 @@ constexpr std::chrono::seconds longest_wait{1};
 /// Kept alive by its timer's handler, which runs at the latest when the shard ends.
 class SinglePublish final : public PublishObserver {
  public:
-  SinglePublish(boost::asio::any_io_executor executor, std::function<void(PublishOutcome)> done)
-      : timer_(std::move(executor), longest_wait), done_(std::move(done)) {}
+  SinglePublish(const boost::asio::any_io_executor& executor,
+                std::function<void(PublishOutcome)> done)
+      : timer_(executor, longest_wait), done_(std::move(done)) {}
 
   static void wait(const std::shared_ptr<SinglePublish>& self) {
     self->timer_.async_wait([self](const boost::system::error_code&) {
