@@ -182,8 +182,9 @@ void Channel::close_all(std::uint16_t code, const std::string& reason) {
 
 void Channel::attach(std::shared_ptr<Reader> reader) {
   const bool caught_up = reader->place().sequence == ring_.next();
+  const ring::Position begin = reader->place().position;
   slots_.push_back(
-      {std::move(reader), Hold{.allowed = caught_up}, PatienceCredit(options_.patience)});
+      {std::move(reader), Hold{.allowed = caught_up}, PatienceCredit(options_.patience), begin});
 }
 
 void Channel::detach(Reader& reader) noexcept {

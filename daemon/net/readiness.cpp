@@ -9,7 +9,7 @@ namespace asio = boost::asio;
 
 /// Shared with the pending handlers, which find the observer gone and leave.
 struct Readiness::State {
-  State(asio::any_io_executor executor, int number) : descriptor(std::move(executor), number) {}
+  State(const asio::any_io_executor& executor, int number) : descriptor(executor, number) {}
 
   void readable() {
     read_asked = false;

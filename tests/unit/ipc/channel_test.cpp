@@ -258,10 +258,16 @@ TEST_F(ChannelTest, OneThatHasReadIsWaitedForInFull) {
 }
 
 TEST_F(ChannelTest, OneThatDoesNotReadSpendsNobodyElsesPatience) {
-  FakeUpstream upstream(context_, options(400ms));
-  App idle(upstream, plain(), 4096);
+  FakeUpstream upstream(context_, options(2s));
   App app(upstream, plain());
+  flood(upstream, app, 1'000);
+  const auto before = upstream.channel().statistics().stalled;
+  App idle(upstream, plain(), 4096);
+  app.messages.clear();
   flood(upstream, app, 5'000);
+  const auto stalled = upstream.channel().statistics().stalled - before;
+  EXPECT_GE(stalled, 500ms) << "a quarter of the patience";
+  EXPECT_LT(stalled, 2s) << "it has not read a ring's worth, however late it came";
   EXPECT_EQ(upstream.channel().statistics().gaps, 0U) << "the idle one is not told before it reads";
   EXPECT_TRUE(app.controls.empty());
 }
