@@ -1,6 +1,8 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
+#include <memory>
 #include <string>
 
 #include "config/load.hpp"
@@ -24,11 +26,17 @@ int check(const wskeep::config::Config& config, const std::string& file) {
 }
 
 int run(const wskeep::config::Config& config) {
-  wskeep::daemon::Log log(config.log);
+  auto log = std::make_unique<wskeep::daemon::Log>(config.log);
   try {
-    return wskeep::daemon::Process(config, log).run();
+    const auto process = std::make_unique<wskeep::daemon::Process>(config, *log);
+    const int code = process->run();
+    if (process->forced()) {
+      log.reset();  // writes what it still has
+      std::_Exit(code);
+    }
+    return code;
   } catch (const std::exception& error) {
-    log.write(wskeep::daemon::Log::Level::error, "", "failed", {{"message", error.what()}});
+    log->write(wskeep::daemon::Log::Level::error, "", "failed", {{"message", error.what()}});
     return exit_failure;
   }
 }

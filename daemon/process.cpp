@@ -87,7 +87,7 @@ void Process::stop(int signal) {
   if (stopping_) {
     log_.write(Log::Level::warning, "", "stopping_at_once", {{"signal", std::to_string(signal)}});
     exit_code_ = 128 + signal;
-    return first().finish();
+    return end_by_force();
   }
   stopping_ = true;
   log_.write(Log::Level::info, "", "stopping", {{"signal", std::to_string(signal)}});
@@ -100,9 +100,14 @@ void Process::stop(int signal) {
     if (error) return;
     log_.write(Log::Level::warning, "", "shutdown_timeout",
                {{"connections", std::to_string(running_)}});
-    first().finish();
+    end_by_force();
   });
   if (running_ == 0) first().finish();
+}
+
+void Process::end_by_force() {
+  forced_ = true;
+  first().finish();
 }
 
 void Process::connection_ended() {

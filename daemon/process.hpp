@@ -30,6 +30,10 @@ class Process final : public ipc::Directory {
   /// exit code.
   [[nodiscard]] int run();
 
+  /// `run` ended while connections were still busy. Their coroutines wait for what will not come
+  /// and refer to one another: the process is to end without taking them apart.
+  [[nodiscard]] bool forced() const noexcept { return forced_; }
+
  private:
   ipc::Upstream* find(std::string_view name) override;
   std::vector<ipc::Upstream*> all() override;
@@ -39,6 +43,7 @@ class Process final : public ipc::Directory {
   void wait_for_signal();
   void stop(int signal);
   void connection_ended();
+  void end_by_force();
   [[nodiscard]] Shard& first() { return *shards_.front(); }
   /// Samples all connections, each on its shard, and gives the samples to `done` on the first.
   void sample(std::function<void(std::vector<ConnectionSample>)> done);
@@ -56,6 +61,7 @@ class Process final : public ipc::Directory {
   WallTime started_;
   std::size_t running_ = 0;  ///< connections that have not ended; the first shard's
   bool stopping_ = false;
+  bool forced_ = false;
   int exit_code_ = 0;
 };
 

@@ -118,6 +118,22 @@ def test_a_signal_ends_it_cleanly(number: signal.Signals, session: Session) -> N
     assert not session.daemon.socket.exists(), "the socket file is gone"
 
 
+def test_a_second_signal_ends_it_at_once(start_daemon: StartDaemon, start_server: StartServer) -> None:
+    """While sessions wait for the other side's Close frame, a handshake hangs and apps are connected."""
+    silent, hanging = start_server(), start_server()
+    daemon = start_daemon({"feed": {"url": silent.url}, "hanging": hanging.url}, shutdown="30s")
+    peer = silent.accept_and_upgrade()
+    hanging.accept_tcp()
+    daemon.wait_state("feed", "ready")
+    app = daemon.subscribe("feed")
+    started = time.monotonic()
+    daemon.process.send_signal(signal.SIGTERM)
+    daemon.process.send_signal(signal.SIGINT)
+    daemon.expected_exit = 128 + signal.SIGINT if daemon.wait() == 128 + signal.SIGINT else 128 + signal.SIGTERM
+    assert time.monotonic() - started < 5, "nobody was waited for"
+    assert app.wait_for_end() is not None and peer.wait_for_end() is not None
+
+
 def test_peers_that_do_not_answer_do_not_hold_the_end_up(start_daemon: StartDaemon, start_server: StartServer) -> None:
     server = start_server()
     daemon = start_daemon({"feed": {"url": server.url, "timeouts": {"close": "300ms"}}}, shutdown="1s")

@@ -42,6 +42,8 @@ def write_configuration(file: Path, settings: dict[str, Any]) -> Path:
 
 
 class Daemon:
+    expected_exit = 0
+
     def __init__(self, folder: Path, settings: dict[str, Any], environment: dict[str, str] | None = None) -> None:
         self.folder = folder
         self.socket = Path(settings.setdefault("ipc", {}).setdefault("socket", str(folder / "wskeep.sock")))
@@ -144,7 +146,7 @@ class Daemon:
             self.process.wait()
             raise AssertionError(f"SIGTERM did not end wskeepd; log:\n{self.log[-4000:]}") from None
         assert not _SANITIZER_REPORT.search(self.log), self.log[-20_000:]
-        assert self.process.returncode == 0, f"exit code {self.process.returncode}; log:\n{self.log[-4000:]}"
+        assert self.process.returncode == self.expected_exit, f"exit code {self.process.returncode}; log:\n{self.log[-4000:]}"
 
 
 def run_program(name: str, arguments: Sequence[str | Path], *, timeout: float = DEADLINE, stdin: str | bytes | None = None,
