@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import shutil
 import ssl
 import tempfile
@@ -16,6 +17,10 @@ from support.daemon import QUICK_RECONNECT, Daemon, build_folder
 from support.processes import Processes
 from support.scripted_server import ScriptedServer
 from support.session import Session, StartDaemon, StartServer, StartSession
+
+# Whoever starts the tests in the background of a script hands SIGINT down ignored; what is tested must not inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     for program in ("wskeepd", "wskeep"):
