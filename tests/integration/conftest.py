@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import shutil
+import signal
 import ssl
 import tempfile
 from collections.abc import Iterator
