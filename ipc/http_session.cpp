@@ -25,6 +25,10 @@ namespace asio = boost::asio;
 using Descriptor = asio::posix::stream_descriptor;
 using Resource = Route::Resource;
 
+/// What is still read behind a request that was refused.
+constexpr std::chrono::milliseconds lingering{1'000};
+constexpr std::size_t most_ignored = std::size_t{4} << 20U;
+
 constexpr std::string_view v1_subprotocol = "wskeep.v1";
 Answer not_found() {
   return error_answer(404, "not_found",
@@ -127,6 +131,7 @@ asio::awaitable<void> HttpSession::run() {
     if (response.handed_over || stopped_) break;
     const bool head_only = outcome == ReadOutcome::request && reader_.head().method == "HEAD";
     const bool sent = co_await send(write_answer(response, keep_alive, head_only));
+    if (sent && outcome == ReadOutcome::refused) co_await let_finish();
     if (!sent || !keep_alive) break;
     reader_.reset();
   }
@@ -161,6 +166,18 @@ asio::awaitable<bool> HttpSession::receive(std::chrono::milliseconds timeout) {
     boost::system::error_code error;
     co_await descriptor_.async_wait(Descriptor::wait_read,
                                     asio::redirect_error(asio::use_awaitable, error));
+  }
+}
+
+/// A client that is still sending what was refused must not be cut off before it has read why.
+asio::awaitable<void> HttpSession::let_finish() {
+  ::shutdown(descriptor_.native_handle(), SHUT_WR);
+  std::size_t ignored = 0;
+  bool more = co_await receive(lingering);
+  while (more && ignored < most_ignored) {
+    ignored += received_.size();
+    received_.clear();
+    more = co_await receive(std::chrono::milliseconds(0));
   }
 }
 

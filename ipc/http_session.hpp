@@ -39,6 +39,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   /// False: the client has gone, or the time is up.
   boost::asio::awaitable<bool> receive(std::chrono::milliseconds timeout);
   boost::asio::awaitable<bool> send(std::string text);
+  boost::asio::awaitable<void> let_finish();
   boost::asio::awaitable<Answer> answer();
   boost::asio::awaitable<Answer> answer_connection(const Route& route, const Target& target);
   boost::asio::awaitable<Answer> subscribe(Upstream& upstream, const Target& target);
