@@ -52,7 +52,7 @@ bool read_piece(UnixSocket& socket, HttpReader& reader, bool stop_at_upgrade, st
   return true;
 }
 
-/// Writes; where the daemon no longer reads, the reason is kept for when it gives no answer either.
+/// Writes; where the daemon no longer reads, the reason is kept for when it gives no answer at all.
 std::optional<ClientError> write_request_bytes(UnixSocket& socket, std::string_view request,
                                                Deadline deadline) {
   try {
@@ -72,8 +72,8 @@ HttpResponse exchange(UnixSocket& socket, std::string_view request, Deadline dea
   std::string left;
   try {
     while (!read_piece(socket, reader, false, left, deadline)) continue;
-  } catch (const ClientError&) {
-    if (write_error) throw *write_error;
+  } catch (const ClientError& error) {
+    if (write_error && error.fault() == Fault::closed) throw *write_error;
     throw;
   }
   return {static_cast<int>(reader.head().status), reader.body()};

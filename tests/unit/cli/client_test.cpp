@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <poll.h>
 
 #include <chrono>
 #include <string>
@@ -6,6 +7,7 @@
 
 #include "ipc/client/error.hpp"
 #include "ipc/client/http_client.hpp"
+#include "ipc/client/http_exchange.hpp"
 #include "ipc/client/message_stream.hpp"
 #include "tests/unit/cli/scripted_server.hpp"
 
@@ -133,6 +135,20 @@ TEST(HttpClient, WhatIsNotHttpIsSaidToBeSo) {
       {[](Peer& peer) { peer.write("220 mail.example.com ESMTP\r\n\r\n"); }});
   EXPECT_EQ(error_of([&] { static_cast<void>(HttpClient(server.path(), 5s).get("/")); }).fault(),
             Fault::protocol);
+}
+
+TEST(HttpClient, WhatIsNotHttpIsSaidToBeSoAlsoWhenTheRequestCameTooLate) {
+  const ScriptedServer server(
+      {[](Peer& peer) { peer.write("220 mail.example.com ESMTP\r\n\r\n"); }});
+  ipc::UnixSocket socket = ipc::UnixSocket::connect(server.path(), 5s);
+  pollfd gone{socket.descriptor(), 0, 0};
+  ASSERT_EQ(::poll(&gone, 1, 5'000), 1);
+  ASSERT_NE(gone.revents & POLLHUP, 0);
+  const ClientError error = error_of([&] {
+    static_cast<void>(ipc::exchange(socket, "GET / HTTP/1.1\r\nHost: wskeep\r\n\r\n",
+                                    std::chrono::steady_clock::now() + 5s));
+  });
+  EXPECT_EQ(error.fault(), Fault::protocol) << error.what();
 }
 
 TEST(MessageStream, TakesFramesThatComeWithTheUpgradeAndSplitOnes) {
