@@ -27,6 +27,11 @@ class Text {
 
   [[nodiscard]] bool has_placeholder() const noexcept;
 
+  [[nodiscard]] bool empty() const noexcept { return source_.empty(); }
+
+  /// Whether the same is written.
+  friend bool operator==(const Text& a, const Text& b) noexcept { return a.source_ == b.source_; }
+
  private:
   struct Literal {
     std::string value;

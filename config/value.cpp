@@ -120,7 +120,7 @@ class Reader {
   bool operator()(const UrlValue& /*value*/) {
     return scalar([&](const Scalar& text) {
       draft_.url = parse_url(text.value);
-      draft_.connection.url = text.text;
+      draft_.connection.urls = {text.text};
     });
   }
 

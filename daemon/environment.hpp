@@ -24,10 +24,11 @@ using Endpoint = boost::asio::ip::tcp::endpoint;
 /// What one dial went through, filled in while it goes, so that it is right also when it is cut
 /// off.
 struct DialProgress {
-  enum class Stage : std::uint8_t { tcp, tls, done };
+  enum class Stage : std::uint8_t { tcp, proxy, tls, done };
   Stage stage = Stage::tcp;
   TimePoint started;
-  TimePoint connected;  ///< TCP was there; only from `tls` on
+  TimePoint connected;  ///< TCP was there; only from `proxy` on
+  TimePoint proxied;    ///< the proxy let us through; only with one, and only from `tls` on
   TimePoint secured;    ///< TLS was there; only at `done`
 };
 
@@ -41,7 +42,23 @@ class DialGate {
   ~DialGate() = default;
 };
 
-using ResolveResult = std::variant<std::vector<Endpoint>, Failure>;
+/// What a name is.
+struct Resolved {
+  std::vector<Endpoint> endpoints;  ///< in no promised order
+  std::chrono::seconds ttl{0};      ///< how long that holds; max(): it does not change
+};
+
+/// A proxy that stands between us and upstream.
+struct Proxy {
+  enum class Kind : std::uint8_t { http, https, socks5 };
+  Kind kind = Kind::http;
+  std::string host;  ///< of the proxy, as config::Url has it
+  std::uint16_t port = 0;
+  std::string user;  ///< empty: no credentials
+  std::string password;
+};
+
+using ResolveResult = std::variant<Resolved, Failure>;
 using DialResult = std::variant<std::unique_ptr<net::Transport>, Failure>;
 
 /// The one seam to all that our code does not decide: time, chance, names, the network. Real in the
@@ -74,19 +91,25 @@ class Environment {
   };
   [[nodiscard]] virtual std::unique_ptr<Alarm> make_alarm() = 0;
 
-  /// Addresses of a name in no promised order. Address literals (with zone id) do not ask anybody.
+  /// Addresses of a name. Address literals (with zone id) do not ask anybody.
   [[nodiscard]] virtual boost::asio::awaitable<ResolveResult> resolve(
       std::string host, std::uint16_t port, config::Family family,
       std::chrono::milliseconds timeout) = 0;
 
-  /// TCP and, where `secure`, TLS with `tls` and `host` for SNI and the host check. `progress`
-  /// outlives the call.
+  /// TCP to `endpoint`; then, where there is a proxy, what it takes to be let through to `host` and
+  /// `port`; then, where `secure`, TLS with `tls` and `host` for SNI and the host check. `progress`
+  /// and what pointers point to outlive the call.
   struct DialTarget {
-    Endpoint endpoint;
+    Endpoint endpoint;  ///< of the proxy, where there is one
     bool secure = false;
     std::string host;
+    std::uint16_t port = 0;
     const config::Tls* tls = nullptr;
-    DialGate* gate = nullptr;  ///< nullptr: nothing to wait for
+    DialGate* gate = nullptr;                   ///< nullptr: nothing to wait for
+    const Proxy* proxy = nullptr;               ///< nullptr: none
+    const config::Tls* proxy_tls = nullptr;     ///< for a proxy of Kind::https
+    std::chrono::milliseconds user_timeout{0};  ///< TCP_USER_TIMEOUT; 0: the system's
+    std::chrono::milliseconds probe_after{0};   ///< TCP keep-alive when idle for that; 0: none
   };
   [[nodiscard]] virtual boost::asio::awaitable<DialResult> dial(DialTarget target,
                                                                 DialProgress& progress) = 0;

@@ -8,8 +8,16 @@ std::string_view error_name(Error error) noexcept {
       return "none";
     case Error::stopped:
       return "stopped";
+    case Error::paused:
+      return "paused";
+    case Error::reconnect_requested:
+      return "reconnect_requested";
+    case Error::lifetime:
+      return "lifetime";
     case Error::configuration:
       return "configuration";
+    case Error::budget_spent:
+      return "budget_spent";
     case Error::resolve_failed:
       return "resolve_failed";
     case Error::resolve_timeout:
@@ -26,20 +34,36 @@ std::string_view error_name(Error error) noexcept {
       return "connection_reset";
     case Error::connection_closed:
       return "connection_closed";
+    case Error::proxy_unauthorized:
+      return "proxy_unauthorized";
+    case Error::proxy_refused:
+      return "proxy_refused";
+    case Error::proxy_protocol:
+      return "proxy_protocol";
     case Error::tls_truncated:
       return "tls_truncated";
     case Error::tls_protocol:
       return "tls_protocol";
+    case Error::tls_version:
+      return "tls_version";
     case Error::certificate_expired:
       return "certificate_expired";
     case Error::certificate_not_yet_valid:
       return "certificate_not_yet_valid";
     case Error::certificate_name_mismatch:
       return "certificate_name_mismatch";
+    case Error::certificate_self_signed:
+      return "certificate_self_signed";
+    case Error::certificate_issuer_unknown:
+      return "certificate_issuer_unknown";
     case Error::certificate_untrusted:
       return "certificate_untrusted";
     case Error::certificate_revoked:
       return "certificate_revoked";
+    case Error::certificate_revocation_unknown:
+      return "certificate_revocation_unknown";
+    case Error::certificate_pin_mismatch:
+      return "certificate_pin_mismatch";
     case Error::certificate_invalid:
       return "certificate_invalid";
     case Error::client_certificate_required:
@@ -54,6 +78,8 @@ std::string_view error_name(Error error) noexcept {
       return "http_too_many_requests";
     case Error::http_unavailable:
       return "http_unavailable";
+    case Error::http_redirect:
+      return "http_redirect";
     case Error::upgrade_invalid:
       return "upgrade_invalid";
     case Error::protocol_error:
@@ -68,6 +94,12 @@ std::string_view error_name(Error error) noexcept {
       return "send_timeout";
     case Error::message_timeout:
       return "message_timeout";
+    case Error::first_message_timeout:
+      return "first_message_timeout";
+    case Error::silence_timeout:
+      return "silence_timeout";
+    case Error::close_timeout:
+      return "close_timeout";
     case Error::closed_by_peer:
       return "closed_by_peer";
     case Error::out_of_resources:

@@ -11,30 +11,44 @@ namespace wskeep::daemon {
 /// metrics, events and the CLI.
 enum class Error : std::uint8_t {
   none,
-  stopped,             ///< we were told to stop
-  configuration,       ///< a variable or file that the configuration names cannot be read now
-  resolve_failed,      ///< the name does not exist, or the name server says that it failed
-  resolve_timeout,     ///< no name server answered in time
-  connect_timeout,     ///< the whole cycle took too long
-  address_timeout,     ///< one address took too long (TCP, TLS or upgrade)
-  connection_refused,  ///< nothing listens there
-  host_unreachable,    ///< no route, network down
-  connection_reset,    ///< the peer or something between reset the connection
-  connection_closed,   ///< TCP ended without a Close frame
-  tls_truncated,       ///< TLS ended without close_notify inside a message
-  tls_protocol,        ///< version, cipher, or not TLS at all
+  stopped,              ///< we were told to stop
+  paused,               ///< a person paused the connection
+  reconnect_requested,  ///< a person asked for a new session
+  lifetime,             ///< the session was as old as `lifetime` says, and is renewed
+  configuration,        ///< a variable or file that the configuration names cannot be read now
+  budget_spent,         ///< `reconnect.budget` or `connects` allow no connect now
+  resolve_failed,       ///< the name does not exist, or the name server says that it failed
+  resolve_timeout,      ///< no name server answered in time
+  connect_timeout,      ///< the whole cycle took too long
+  address_timeout,      ///< one address took too long (TCP, TLS or upgrade)
+  connection_refused,   ///< nothing listens there
+  host_unreachable,     ///< no route, network down
+  connection_reset,     ///< the peer or something between reset the connection
+  connection_closed,    ///< TCP ended without a Close frame
+  proxy_unauthorized,   ///< the proxy wants other credentials
+  proxy_refused,        ///< the proxy would not or could not reach upstream
+  proxy_protocol,       ///< what answered is no such proxy
+  tls_truncated,        ///< TLS ended without close_notify inside a message
+  tls_protocol,         ///< version, cipher, or not TLS at all
+  tls_version,          ///< no TLS version in common
   certificate_expired,
   certificate_not_yet_valid,
   certificate_name_mismatch,
-  certificate_untrusted,
+  certificate_self_signed,
+  certificate_issuer_unknown,  ///< its issuer was neither sent nor known: an intermediate is
+                               ///< missing
+  certificate_untrusted,       ///< a chain whose root is not accepted
   certificate_revoked,
-  certificate_invalid,  ///< any other fault of the certificate
+  certificate_revocation_unknown,  ///< no revocation list in force for its issuer (`tls.crl`)
+  certificate_pin_mismatch,        ///< none of `tls.pin_sha256` is in the chain
+  certificate_invalid,             ///< any other fault of the certificate
   client_certificate_required,
   http_invalid,            ///< the answer is not HTTP, or too large
   http_status,             ///< an answer other than 101
   http_unauthorized,       ///< 401 or 403
   http_too_many_requests,  ///< 429
   http_unavailable,        ///< 503
+  http_redirect,           ///< a redirection that is not to be followed
   upgrade_invalid,         ///< 101, but not a correct WebSocket upgrade
   protocol_error,          ///< the peer broke RFC 6455 (1002)
   invalid_payload,         ///< text that is not UTF-8, data that does not inflate (1007)
@@ -42,6 +56,9 @@ enum class Error : std::uint8_t {
   receive_timeout,         ///< nothing at all came for `timeouts.receive`
   send_timeout,            ///< nothing at all was accepted for `timeouts.send`
   message_timeout,         ///< a message begun was not ended within `timeouts.message`
+  first_message_timeout,   ///< no message within `timeouts.first_message`
+  silence_timeout,         ///< no message for `timeouts.silence`, though the peer lives
+  close_timeout,           ///< the closing handshake was not over within `timeouts.close`
   closed_by_peer,          ///< a Close frame came
   out_of_resources,        ///< no descriptors or no memory
   internal,

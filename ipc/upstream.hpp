@@ -60,6 +60,15 @@ class Upstream {
                                                          std::uint64_t token) = 0;
   virtual void flush() = 0;
 
+  /// What a person can ask of it. Any of them may be asked at any time: pausing what is paused
+  /// changes nothing.
+  enum class Control : std::uint8_t {
+    reconnect,  ///< end the session, if there is one, and get a new one at once
+    pause,      ///< end the session and get none until `resume` or `reconnect`
+    resume,
+  };
+  virtual void control(Control what) = 0;
+
   /// False while so much waits to be sent that publishers are not to be read from.
   [[nodiscard]] virtual bool accepts_more() const noexcept = 0;
 };

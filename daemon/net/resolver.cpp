@@ -52,7 +52,7 @@ ResolveResult to_result(const std::vector<address>& addresses, const std::string
     const bool wanted = family == Family::any || one.is_v6() == (family == Family::ipv6);
     if (wanted && endpoints.size() < Resolver::max_answers) endpoints.emplace_back(one, port);
   }
-  if (!endpoints.empty()) return endpoints;
+  if (!endpoints.empty()) return daemon::Resolved{std::move(endpoints), std::chrono::seconds{0}};
   const std::string kind = family == Family::ipv4 ? "IPv4 " : family == Family::ipv6 ? "IPv6 " : "";
   return Failure{Error::resolve_failed, host + " has no " + kind + "address"};
 }

@@ -178,8 +178,8 @@ State Connection::state() const noexcept {
   if (state_ != State::connecting || timeline_.cycles().empty()) return state_;
   const Cycle& cycle = timeline_.cycles().back();
   if (cycle.ended) return state_;
-  if (cycle.addresses.empty()) return State::resolving;
-  for (const AddressStep& step : cycle.addresses) {
+  if (cycle.legs.empty() || cycle.legs.back().addresses.empty()) return State::resolving;
+  for (const AddressStep& step : cycle.legs.back().addresses) {
     if (!step.ended && (step.reached == Stage::http || step.reached == Stage::open))
       return State::opening;
   }
@@ -214,6 +214,8 @@ void Connection::session_ended(const SessionEnd& end, std::chrono::milliseconds 
               {"lived", milliseconds_text(lived)},
               {"next_attempt_in", stopping_ ? "never" : milliseconds_text(wait_)}});
 }
+
+void Connection::control(Control /*what*/) {}
 
 void Connection::announce_connected() {
   const auto& opened = session_->opened();

@@ -75,6 +75,7 @@ class Connection final : public ipc::Upstream {
                                                       std::weak_ptr<ipc::PublishObserver> observer,
                                                       std::uint64_t token) override;
   void flush() override;
+  void control(Control what) override;
   [[nodiscard]] bool accepts_more() const noexcept override;
   [[nodiscard]] std::size_t unsent() const noexcept { return session_ ? session_->unsent() : 0; }
 

@@ -82,20 +82,27 @@ json::object describe_address(const AddressStep& step) {
       {"failure", describe_failure(step.failure)}};
 }
 
-json::object describe_cycle(const Cycle& cycle) {
-  json::object object{
-      {"number", cycle.number}, {"started", ipc::time_text(cycle.started)}, {"resolve", nullptr}};
-  if (cycle.resolve) {
+json::object describe_leg(const Leg& leg) {
+  json::object object{{"url", leg.url}, {"resolve", nullptr}};
+  if (leg.resolve) {
     json::array answers;
-    for (const auto& answer : cycle.resolve->answers) answers.emplace_back(endpoint_text(answer));
-    object["resolve"] = json::object{{"duration_ms", cycle.resolve->duration.count()},
+    for (const auto& answer : leg.resolve->answers) answers.emplace_back(endpoint_text(answer));
+    object["resolve"] = json::object{{"duration_ms", leg.resolve->duration.count()},
                                      {"answers", std::move(answers)},
-                                     {"answer_count", cycle.resolve->answer_count},
-                                     {"failure", describe_failure(cycle.resolve->failure)}};
+                                     {"answer_count", leg.resolve->answer_count},
+                                     {"failure", describe_failure(leg.resolve->failure)}};
   }
   json::array addresses;
-  for (const AddressStep& step : cycle.addresses) addresses.emplace_back(describe_address(step));
+  for (const AddressStep& step : leg.addresses) addresses.emplace_back(describe_address(step));
   object["addresses"] = std::move(addresses);
+  return object;
+}
+
+json::object describe_cycle(const Cycle& cycle) {
+  json::object object{{"number", cycle.number}, {"started", ipc::time_text(cycle.started)}};
+  json::array legs;
+  for (const Leg& leg : cycle.legs) legs.emplace_back(describe_leg(leg));
+  object["legs"] = std::move(legs);
   object["ended_ms"] = optional_milliseconds(cycle.ended);
   object["failure"] = describe_failure(cycle.failure);
   return object;
@@ -114,7 +121,7 @@ json::object Connection::describe(Detail detail) const {
       {"name", settings_.name},
       {"state", state_name()},
       {"since", ipc::time_text(since_)},
-      {"url", public_url(settings_.url.source())},
+      {"url", public_url(settings_.urls.front().source())},
       {"remote_address",
        session_ ? json::value(session_->information().remote_address) : json::value(nullptr)},
       {"messages_in", statistics_.messages_in},

@@ -100,7 +100,8 @@ class Opening {
   void take(Attempt& one, OpenResult result);
   void note_failure(const Attempt& one, OpenFailure failure);
 
-  [[nodiscard]] AddressStep& step(const Attempt& one) { return cycle_.addresses[one.number]; }
+  [[nodiscard]] Leg& leg() { return cycle_.legs.back(); }
+  [[nodiscard]] AddressStep& step(const Attempt& one) { return leg().addresses[one.number]; }
   [[nodiscard]] milliseconds elapsed() const {
     return std::chrono::duration_cast<milliseconds>(environment_.now() - started_);
   }
@@ -142,6 +143,7 @@ asio::awaitable<OpenResult> Opening::run(const config::Connection& connection) {
     co_return finish(false);
   }
   target_ = std::move(std::get<Target>(target));
+  cycle_.legs.emplace_back();
   const auto endpoints = co_await resolve();
   if (endpoints && !co_await cancelled()) co_await race(*endpoints);
   co_return finish(co_await cancelled());
@@ -152,14 +154,14 @@ asio::awaitable<std::optional<std::vector<daemon::Endpoint>>> Opening::resolve()
   daemon::ResolveResult result =
       co_await environment_.resolve(target_.url.host, target_.url.port, settings_.fallback.family,
                                     std::min(timeouts.resolve, timeouts.connect));
-  ResolveStep& noted = cycle_.resolve.emplace();
+  ResolveStep& noted = leg().resolve.emplace();
   noted.duration = elapsed();
   if (auto* failure = std::get_if<Failure>(&result)) {
     noted.failure = *failure;
     failure_ = OpenFailure{std::move(*failure), 0, std::nullopt};
     co_return std::nullopt;
   }
-  const auto& answers = std::get<std::vector<daemon::Endpoint>>(result);
+  const auto& answers = std::get<daemon::Resolved>(result).endpoints;
   noted.answer_count = answers.size();
   noted.answers.assign(answers.begin(),
                        answers.begin() + static_cast<std::ptrdiff_t>(
@@ -171,7 +173,7 @@ asio::awaitable<void> Opening::race(std::vector<daemon::Endpoint> endpoints) {
   race_.emplace(endpoints.size(),
                 AddressRace::Settings{settings_.fallback.delay, settings_.timeouts.address});
   // Attempts refer to the steps by number; `pass` holds none across a wait.
-  cycle_.addresses.reserve(endpoints.size());
+  leg().addresses.reserve(endpoints.size());
   bool late = false;
   while (!opened_ && !decided_ && !co_await cancelled()) {
     const TimePoint now = environment_.now();
@@ -221,7 +223,7 @@ void Opening::act(AddressRace::Action action, const std::vector<daemon::Endpoint
 void Opening::start(std::size_t number, const daemon::Endpoint& endpoint) {
   auto one = std::make_shared<Attempt>(*this, number, endpoint);
   attempts_.push_back(one);
-  AddressStep& noted = cycle_.addresses.emplace_back();
+  AddressStep& noted = leg().addresses.emplace_back();
   noted.endpoint = endpoint;
   noted.started = elapsed();
   try {
@@ -256,8 +258,13 @@ asio::awaitable<void> Opening::attempt(std::shared_ptr<Attempt> one) {
 asio::awaitable<OpenResult> Opening::reach(Attempt& one) {
   if (co_await cancelled()) co_return OpenFailure{{Error::stopped, "stopped"}, 0, std::nullopt};
   // Not written within the co_await: g++ 12 destroys aggregates there twice.
-  Environment::DialTarget target{one.endpoint, target_.url.secure, target_.url.host, &settings_.tls,
-                                 &one};
+  Environment::DialTarget target;
+  target.endpoint = one.endpoint;
+  target.secure = target_.url.secure;
+  target.host = target_.url.host;
+  target.port = target_.url.port;
+  target.tls = &settings_.tls;
+  target.gate = &one;
   daemon::DialResult dialled = co_await environment_.dial(std::move(target), one.progress);
   if (auto* failure = std::get_if<Failure>(&dialled))
     co_return OpenFailure{std::move(*failure), 0, std::nullopt};

@@ -29,7 +29,7 @@ bool has_authorization(const websocket::UpgradeRequest& request) {
 
 Target read(const config::Connection& connection) {
   const config::ConnectionSettings& settings = connection.settings;
-  Target target{config::parse_url(connection.url.resolve()), {}};
+  Target target{config::parse_url(connection.urls.front().resolve()), {}};
   websocket::UpgradeRequest& request = target.request;
   request.host = target.url.authority();
   request.target = target.url.target;

@@ -8,6 +8,8 @@ std::string_view stage_name(Stage stage) noexcept {
       return "tcp";
     case Stage::reserve:
       return "reserve";
+    case Stage::proxy:
+      return "proxy";
     case Stage::tls:
       return "tls";
     case Stage::http:

@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "config/config.hpp"
 #include "daemon/environment.hpp"
 #include "daemon/error.hpp"
 
@@ -17,6 +19,7 @@ namespace wskeep::upstream {
 enum class Stage : std::uint8_t {
   tcp,
   reserve,  ///< TCP is there, and another address is ahead
+  proxy,
   tls,
   http,
   open,  ///< the 101 was read and checked
@@ -30,6 +33,7 @@ struct AddressStep {
   std::chrono::milliseconds started{0};
   Stage reached = Stage::tcp;                          ///< the stage it is in, or ended in
   std::optional<std::chrono::milliseconds> connected;  ///< TCP was there
+  std::optional<std::chrono::milliseconds> proxied;    ///< the proxy let us through
   std::optional<std::chrono::milliseconds> secured;    ///< TLS was there; never for ws://
   std::optional<std::chrono::milliseconds> answered;   ///< the HTTP answer was there
   std::optional<std::chrono::milliseconds> ended;      ///< nullopt: it still runs
@@ -37,8 +41,16 @@ struct AddressStep {
   daemon::Failure failure;  ///< Error::none while it runs, and when it was opened
 };
 
-/// The name look-up of one cycle.
+/// One name look-up.
 struct ResolveStep {
+  enum class Source : std::uint8_t {
+    asked,          ///< name servers, the hosts file, or an address literal
+    remembered,     ///< an earlier answer that still holds
+    configuration,  ///< `resolve` in the configuration
+  };
+  Source source = Source::asked;
+  std::string host;  ///< the proxy's, where there is one
+  std::chrono::milliseconds started{0};
   std::chrono::milliseconds duration{0};
   std::vector<daemon::Endpoint> answers;  ///< at most `max_answers`, in the order they came
   std::size_t answer_count = 0;           ///< how many there were
@@ -47,14 +59,38 @@ struct ResolveStep {
   static constexpr std::size_t max_answers = 16;
 };
 
-/// One attempt to get a session: from the look-up to the 101 or to giving up.
+/// What was done about one URL: of those configured, or one that the server sent us to.
+struct Leg {
+  std::string url;                     ///< fit to be shown: see public_url
+  std::string proxy;                   ///< likewise; empty: none
+  bool redirected = false;             ///< the leg before it sent us here
+  std::optional<ResolveStep> resolve;  ///< nullopt: did not come to that
+  std::vector<AddressStep> addresses;  ///< in the order they were started
+};
+
+/// What became of the session that a cycle got.
+struct SessionStep {
+  std::chrono::milliseconds lived{0};
+  daemon::Failure failure;
+  std::uint16_t close_code = 0;  ///< 0: none
+};
+
+/// What the policy made of a cycle's failure or its session's end.
+struct NextStep {
+  config::Verdict verdict = config::Verdict::retry;
+  std::string rule;  ///< what decided: "default", "reconnect.on_status 403", "Retry-After", ...
+  std::chrono::milliseconds wait{0};  ///< nothing comes after Verdict::stop
+};
+
+/// One attempt to get a session: from the look-up to the 101 or to giving up; and what followed.
 struct Cycle {
   std::uint64_t number = 0;  ///< counts from 1 in the life of the connection
   daemon::WallTime started;
-  std::optional<ResolveStep> resolve;              ///< nullopt: did not come to that
-  std::vector<AddressStep> addresses;              ///< in the order they were started
+  std::vector<Leg> legs;                           ///< in the order they were begun
   std::optional<std::chrono::milliseconds> ended;  ///< nullopt: it still runs
-  daemon::Failure failure;  ///< Error::none while it runs, and when it got a session
+  daemon::Failure failure;             ///< Error::none while it runs, and when it got a session
+  std::optional<SessionStep> session;  ///< once it has ended
+  std::optional<NextStep> next;        ///< once that is decided
 };
 
 /// The last cycles of a connection, for people who ask what it has been doing. Bounded.
@@ -68,6 +104,9 @@ class Timeline {
 
   /// Oldest first.
   [[nodiscard]] const std::deque<Cycle>& cycles() const noexcept { return cycles_; }
+
+  /// The cycle that was begun last; there must be one.
+  [[nodiscard]] Cycle& last() noexcept { return cycles_.back(); }
 
   /// How many there ever were.
   [[nodiscard]] std::uint64_t count() const noexcept { return count_; }

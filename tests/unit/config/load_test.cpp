@@ -23,7 +23,7 @@ TEST(Load, NeedsNoMoreThanAUrl) {
   const Config config = load("connections: {a: {url: wss://h/}}");
   ASSERT_EQ(config.connections.size(), 1U);
   EXPECT_EQ(config.connections[0].name, "a");
-  EXPECT_EQ(config.connections[0].url.source(), "wss://h/");
+  EXPECT_EQ(config.connections[0].urls.at(0).source(), "wss://h/");
 }
 
 TEST(Load, ReadsEveryKeyOfTheTop) {
@@ -237,7 +237,7 @@ TEST(Placeholders, StandInAnyValue) {
   const Connection& connection = config.connections.at(0);
   EXPECT_EQ(connection.settings.history, 3U << 20U);
   EXPECT_EQ(connection.settings.subprotocols, std::vector<std::string>{"v3"});
-  EXPECT_EQ(connection.url.source(), "ws://h/${env:WSKEEP_LOAD_TEST}");
+  EXPECT_EQ(connection.urls.at(0).source(), "ws://h/${env:WSKEEP_LOAD_TEST}");
   EXPECT_EQ(connection.settings.headers.at(0).second.resolve(), "secret");
 }
 

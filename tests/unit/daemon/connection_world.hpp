@@ -22,7 +22,7 @@ struct ConnectionWorld {
 
   ConnectionWorld() {
     settings.name = "test";
-    settings.url = config::Text("wss://example.com/ws");
+    settings.urls = {config::Text("wss://example.com/ws")};
     environment.names["example.com"].addresses = {address};
     serve("");
   }

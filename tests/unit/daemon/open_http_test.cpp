@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 TEST(OpenHttp, AnAnswerDrippedByteByByteHasTheAddressDeadline) {
   World world;
   world.name({"10.0.0.1"});
-  world.connection.url = config::Text("ws://example.com/");
+  world.connection.urls = {config::Text("ws://example.com/")};
   std::optional<Peer> peer;
   world.environment.routes["10.0.0.1"].on_open = [&](Peer p) { peer = p; };
   world.start();
@@ -54,7 +54,7 @@ TEST(OpenHttp, EarlyBytesAreKept) {
 
 TEST(OpenHttp, TheRequestIsWhatTheConfigurationSays) {
   World world;
-  world.connection.url = config::Text("ws://me:s3cret@example.com:8080/path?q=1");
+  world.connection.urls = {config::Text("ws://me:s3cret@example.com:8080/path?q=1")};
   world.name({"10.0.0.1"});
   world.connection.settings.headers.emplace_back("X-One", config::Text("1"));
   world.connection.settings.subprotocols = {"a", "b"};
@@ -80,7 +80,7 @@ TEST(OpenHttp, TheRequestIsWhatTheConfigurationSays) {
 
 TEST(OpenHttp, TheConfigurationsOwnAuthorizationWins) {
   World world;
-  world.connection.url = config::Text("ws://me:s3cret@example.com/");
+  world.connection.urls = {config::Text("ws://me:s3cret@example.com/")};
   world.connection.settings.headers.emplace_back("authorization", config::Text("Bearer t"));
   world.name({"10.0.0.1"});
   std::string request;
@@ -191,7 +191,7 @@ TEST(OpenHttp, RefusalsAreTold) {
     EXPECT_EQ(world.failure().failure.error, refusal.error);
     EXPECT_EQ(world.failure().http_status, refusal.status);
     EXPECT_EQ(world.failure().retry_after, refusal.retry_after);
-    EXPECT_EQ(world.cycle().addresses.size() == 2, refusal.next_address);
+    EXPECT_EQ(world.cycle().legs.at(0).addresses.size() == 2, refusal.next_address);
     EXPECT_EQ(world.failure().failure.text.find("secret"), std::string::npos);
     EXPECT_LE(world.cycle().ended, 1000ms);  // a body without an end is not waited for
   }

@@ -26,13 +26,13 @@ TEST(Open, TheUsualWay) {
             (Log{"0 resolve example.com", "20 dial 10.0.0.1", "50 connected 10.0.0.1",
                  "50 tls 10.0.0.1", "100 open 10.0.0.1", "100 opened"}));
   EXPECT_EQ(world.opened().response.status, 101U);
-  const AddressStep& step = world.cycle().addresses.at(0);
+  const AddressStep& step = world.cycle().legs.at(0).addresses.at(0);
   EXPECT_EQ(step.started, 20ms);
   EXPECT_EQ(step.connected, 50ms);
   EXPECT_EQ(step.secured, 100ms);
   EXPECT_EQ(step.answered, 100ms);
   EXPECT_EQ(step.reached, Stage::open);
-  EXPECT_EQ(world.cycle().resolve->duration, 20ms);
+  EXPECT_EQ(world.cycle().legs.at(0).resolve->duration, 20ms);
   EXPECT_EQ(world.cycle().ended, 100ms);
   EXPECT_EQ(world.cycle().failure.error, Error::none);
 }
@@ -51,8 +51,8 @@ TEST(Open, DeadAddressesAreJoinedByTheNext) {
       (Log{"0 resolve example.com", "0 dial 10.0.0.1", "250 dial 10.0.0.2",
            "260 connection_refused 10.0.0.2", "260 dial 10.0.0.3", "265 connected 10.0.0.3",
            "265 tls 10.0.0.3", "265 open 10.0.0.3", "265 cancel dial 10.0.0.1", "265 opened"}));
-  EXPECT_EQ(world.cycle().addresses.at(0).failure.error, Error::stopped);
-  EXPECT_EQ(world.cycle().addresses.at(1).failure.error, Error::connection_refused);
+  EXPECT_EQ(world.cycle().legs.at(0).addresses.at(0).failure.error, Error::stopped);
+  EXPECT_EQ(world.cycle().legs.at(0).addresses.at(1).failure.error, Error::connection_refused);
 }
 
 TEST(Open, OneThatHangsInTlsIsFollowedAfterItsDeadlineByTheReserve) {
@@ -68,8 +68,8 @@ TEST(Open, OneThatHangsInTlsIsFollowedAfterItsDeadlineByTheReserve) {
                  "300 connected 10.0.0.1", "300 tls 10.0.0.1", "450 connected 10.0.0.2",
                  "10000 cancel tls 10.0.0.1", "10000 tls 10.0.0.2", "10000 open 10.0.0.2",
                  "10000 opened"}));
-  EXPECT_EQ(world.cycle().addresses.at(0).failure.error, Error::address_timeout);
-  EXPECT_EQ(world.cycle().addresses.at(0).reached, Stage::tls);
+  EXPECT_EQ(world.cycle().legs.at(0).addresses.at(0).failure.error, Error::address_timeout);
+  EXPECT_EQ(world.cycle().legs.at(0).addresses.at(0).reached, Stage::tls);
 }
 
 TEST(Open, OneThatHangsInHttpIsFollowedAfterItsDeadline) {
@@ -92,7 +92,7 @@ TEST(Open, AllDeadEndsInBoundedTime) {
     world.environment.routes["10.0.0." + std::to_string(i)].tcp_hangs = true;
   world.open();
   EXPECT_EQ(world.environment.log.back(), "11000 address_timeout");
-  EXPECT_EQ(world.cycle().addresses.size(), 5U);  // fallback.addresses
+  EXPECT_EQ(world.cycle().legs.at(0).addresses.size(), 5U);  // fallback.addresses
   EXPECT_EQ(world.memory.size(), 5U);
 }
 
@@ -118,7 +118,7 @@ TEST(Open, TheFailureThatCameFarthestIsTold) {
   EXPECT_EQ(world.failure().failure.error, Error::http_status);
   EXPECT_EQ(world.failure().http_status, 502U);
   EXPECT_NE(world.failure().failure.text.find("10.0.0.1:443"), std::string::npos);
-  EXPECT_EQ(world.cycle().addresses.size(), 3U);
+  EXPECT_EQ(world.cycle().legs.at(0).addresses.size(), 3U);
 }
 
 TEST(Open, TheLastGoodAddressIsTriedFirst) {
@@ -139,7 +139,7 @@ TEST(Open, NamesThatFail) {
     world.environment.names["example.com"].hangs = hangs;
     world.open();
     EXPECT_EQ(world.environment.log.back(), hangs ? "5000 resolve_timeout" : "0 resolve_failed");
-    EXPECT_EQ(world.cycle().resolve->failure.error, world.failure().failure.error);
+    EXPECT_EQ(world.cycle().legs.at(0).resolve->failure.error, world.failure().failure.error);
     EXPECT_EQ(world.cycle().ended, hangs ? 5s : 0s);
   }
 }
@@ -183,7 +183,8 @@ TEST(Open, CancelledAtAnyStepItStopsAtOnce) {
     } else {
       EXPECT_GE(n, operations - 3);  // it was open already
     }
-    for (const AddressStep& step : story.cycle().addresses) EXPECT_TRUE(step.ended.has_value());
+    for (const AddressStep& step : story.cycle().legs.at(0).addresses)
+      EXPECT_TRUE(step.ended.has_value());
   }
 }
 
@@ -196,7 +197,8 @@ TEST(Open, WhateverFailsItEndsInTime) {
     story.environment.on_operation = [&](std::uint64_t number) { return number != n; };
     story.open();
     EXPECT_LE(story.cycle().ended, story.connection.settings.timeouts.connect);
-    for (const AddressStep& step : story.cycle().addresses) EXPECT_TRUE(step.ended.has_value());
+    for (const AddressStep& step : story.cycle().legs.at(0).addresses)
+      EXPECT_TRUE(step.ended.has_value());
   }
 }
 

@@ -59,7 +59,7 @@ inline std::function<void(Peer)> says(const std::string& text) {
 struct World {
   World() {
     connection.name = "test";
-    connection.url = config::Text("wss://example.com/ws");
+    connection.urls = {config::Text("wss://example.com/ws")};
   }
 
   void name(std::vector<std::string> addresses) {

@@ -51,8 +51,12 @@ class RealNetwork {
 
   daemon::DialResult dial(std::uint16_t port, bool secure, const std::string& host,
                           const config::Tls& tls) {
-    daemon::Environment::DialTarget target{
-        {boost::asio::ip::address_v4::loopback(), port}, secure, host, &tls, nullptr};
+    daemon::Environment::DialTarget target;
+    target.endpoint = {boost::asio::ip::address_v4::loopback(), port};
+    target.secure = secure;
+    target.host = host;
+    target.port = port;
+    target.tls = &tls;
     progress = {};
     return await(environment.dial(std::move(target), progress));
   }

@@ -26,8 +26,9 @@ using Addresses = std::vector<std::string>;
 Addresses addresses_of(const ResolveResult& result) {
   Addresses addresses;
   if (const auto* failure = std::get_if<Failure>(&result)) addresses.push_back(failure->text);
-  if (const auto* endpoints = std::get_if<std::vector<Endpoint>>(&result))
-    for (const Endpoint& endpoint : *endpoints) addresses.push_back(endpoint.address().to_string());
+  if (const auto* resolved = std::get_if<daemon::Resolved>(&result))
+    for (const Endpoint& endpoint : resolved->endpoints)
+      addresses.push_back(endpoint.address().to_string());
   std::sort(addresses.begin(), addresses.end());
   return addresses;
 }
@@ -87,8 +88,8 @@ TEST(Resolver, WhatIsKnownIsNotAskedFor) {
   EXPECT_EQ(addresses_of(names.ask("localhost")), (Addresses{"127.0.0.1", "::1"}));
   EXPECT_EQ(addresses_of(names.ask("A.LocalHost.", Family::ipv4)), (Addresses{"127.0.0.1"}));
   const ResolveResult zoned = names.ask("fe80::1%lo");
-  ASSERT_TRUE(std::holds_alternative<std::vector<Endpoint>>(zoned));
-  EXPECT_EQ(std::get<std::vector<Endpoint>>(zoned)[0].address().to_v6().scope_id(), 1U);
+  ASSERT_TRUE(std::holds_alternative<daemon::Resolved>(zoned));
+  EXPECT_EQ(std::get<daemon::Resolved>(zoned).endpoints[0].address().to_v6().scope_id(), 1U);
   EXPECT_EQ(failure_of(names.ask("192.0.2.7", Family::ipv6)).error, Error::resolve_failed);
   EXPECT_EQ(names.server.questions(), 0);
 }

@@ -39,6 +39,7 @@ struct Name {
   milliseconds after{0};
   daemon::Error error = daemon::Error::none;
   bool hangs = false;  ///< until the timeout
+  std::chrono::seconds ttl{0};
 };
 
 /// Time, chance, names and network as a test says. Time stands still while anything is to be done,
@@ -97,10 +98,11 @@ class Environment final : public daemon::Environment {
     if (!co_await sleep(late ? timeout : name.after)) co_return cancelled("resolve " + host);
     if (late) co_return Failure{daemon::Error::resolve_timeout, "no answer for " + host};
     if (name.error != daemon::Error::none) co_return Failure{name.error, "scripted"};
-    std::vector<daemon::Endpoint> endpoints;
+    daemon::Resolved resolved;
+    resolved.ttl = name.ttl;
     for (const std::string& address : name.addresses)
-      endpoints.emplace_back(boost::asio::ip::make_address(address), port);
-    co_return endpoints;
+      resolved.endpoints.emplace_back(boost::asio::ip::make_address(address), port);
+    co_return resolved;
   }
 
   boost::asio::awaitable<daemon::DialResult> dial(DialTarget target,

@@ -107,8 +107,11 @@ TEST(Dial, CancelledItEndsAtOnce) {
   RealNetwork network;
   boost::asio::cancellation_signal stop;
   const config::Tls tls = authority().client();
-  daemon::Environment::DialTarget target{
-      {boost::asio::ip::address_v4::loopback(), server.port()}, true, "example.com", &tls, nullptr};
+  daemon::Environment::DialTarget target;
+  target.endpoint = {boost::asio::ip::address_v4::loopback(), server.port()};
+  target.secure = true;
+  target.host = "example.com";
+  target.tls = &tls;
   std::optional<DialResult> result;
   boost::asio::co_spawn(network.context,
                         network.environment.dial(std::move(target), network.progress),

@@ -26,6 +26,7 @@ using websocket::Opcode;
 /// A connection without an upstream: what is published is kept.
 class FakeUpstream final : public Upstream {
  public:
+  std::vector<Control> controls;
   FakeUpstream(boost::asio::io_context& context, Channel::Options options)
       : context_(context), channel_(context.get_executor(), options, 0xABCDEF) {
     channel_.on_resume([this] { ++resumed; });
@@ -48,6 +49,7 @@ class FakeUpstream final : public Upstream {
     return std::nullopt;
   }
   void flush() override { ++flushed; }
+  void control(Control what) override { controls.push_back(what); }
   bool accepts_more() const noexcept override { return accepts; }
 
   bool rejects = false;
