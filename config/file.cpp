@@ -88,4 +88,18 @@ void check_readable(const std::string& path) {
   require_open_regular(Descriptor(open_regular(path)));
 }
 
+void check_readable_file_or_folder(const std::string& path) {
+  struct stat status {};
+  if (path.find('\0') != std::string::npos || ::stat(path.c_str(), &status) != 0 ||
+      !S_ISDIR(status.st_mode)) {
+    check_readable(path);
+    return;
+  }
+  const int folder = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+  if (folder < 0) {
+    fail(errno);
+  }
+  static_cast<void>(Descriptor(folder));
+}
+
 }  // namespace wskeep::config

@@ -19,4 +19,7 @@ class FileError : public std::runtime_error {
 /// Throws FileError where `read_regular_file` would before its first byte.
 void check_readable(const std::string& path);
 
+/// The same, but a folder that can be listed will do too.
+void check_readable_file_or_folder(const std::string& path);
+
 }  // namespace wskeep::config

@@ -39,6 +39,23 @@ std::string header_value_error(std::string_view value) {
   return control ? "the value of a header holds no line ends or other control characters" : "";
 }
 
+std::string basic_error(std::string_view credentials) {
+  if (has_control(credentials)) {
+    return "the credentials hold a line end or another control character";
+  }
+  const std::size_t colon = credentials.find(':');
+  return colon == std::string_view::npos || colon == 0
+             ? "the credentials are not a user, a colon and a password"
+             : "";
+}
+
+std::string bearer_error(std::string_view token) {
+  const bool visible = std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
+  return token.empty() || !visible
+             ? "the token is empty or holds a space, a line end or what is not ASCII"
+             : "";
+}
+
 std::string subprotocol_error(std::string_view name) {
   return is_token(name) ? "" : std::string("is not the name of a subprotocol; ") + token_rule;
 }

@@ -13,6 +13,12 @@ namespace wskeep::config {
 /// each time a value is resolved: a file may hold another by then.
 [[nodiscard]] std::string header_value_error(std::string_view value);
 
+/// What is wrong with the credentials of `authorization.basic` (RFC 7617) and the token of
+/// `authorization.bearer` (RFC 6750), without repeating them; empty: nothing. To be asked again
+/// each time too.
+[[nodiscard]] std::string basic_error(std::string_view credentials);
+[[nodiscard]] std::string bearer_error(std::string_view token);
+
 /// What is wrong with the name of a subprotocol; empty: nothing.
 [[nodiscard]] std::string subprotocol_error(std::string_view name);
 

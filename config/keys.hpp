@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -17,8 +16,8 @@ namespace wskeep::config {
 /// What keys are read into.
 struct Draft {
   Config config;
-  Connection connection;   ///< the one being read, or `defaults`
-  std::optional<Url> url;  ///< the connection's, as it resolves at load
+  Connection connection;  ///< the one being read, or `defaults`
+  std::vector<Url> urls;  ///< the connection's, as they resolve at load
 };
 
 struct DurationValue {
@@ -38,6 +37,16 @@ struct CountValue {
   std::uint32_t& (*member)(Draft&);
   std::uint32_t least;
   std::uint32_t most;
+  bool zero_is_off = false;  ///< `off` is allowed too
+};
+
+/// `300/5m`, or `off`. All have the same limits.
+struct RateValue {
+  static constexpr std::uint32_t most_count = 10'000;
+  static constexpr Milliseconds shortest{1};
+  static constexpr Milliseconds longest{std::chrono::hours(7 * 24)};
+
+  Rate& (*member)(Draft&);
 };
 
 struct FlagValue {
@@ -62,12 +71,47 @@ struct StringValue {
   std::string (*error)(std::string_view);
 };
 
-struct UrlValue {};
-struct HeadersValue {};
-struct SubprotocolsValue {};
+/// Text whose place-holders are read again at each use, and which may be a secret: neither messages
+/// nor `error` repeat it.
+struct TextValue {
+  Text& (*member)(Draft&);
+  std::string_view type;
+  std::string (*error)(std::string_view);
+  bool off_is_none = false;  ///< `off` stands for nothing, as `""` does for all
+};
 
-using Value = std::variant<DurationValue, SizeValue, CountValue, FlagValue, ChoiceValue, ModeValue,
-                           StringValue, UrlValue, HeadersValue, SubprotocolsValue>;
+/// A list of texts, none twice. `read` puts one into its normal form, or answers what is wrong with
+/// it, which then follows it in quotes.
+struct StringsValue {
+  std::vector<std::string>& (*member)(Draft&);
+  std::string_view type;
+  std::string (*read)(std::string&);
+};
+
+/// Some of some names; the index of a name is the enumerator's number.
+struct FaultsValue {
+  std::vector<CertificateFault>& (*member)(Draft&);
+  std::vector<std::string_view> names;
+};
+
+/// Codes, ranges and classes of them, each with a verdict. Those of a connection come behind the
+/// inherited ones.
+struct CodeRulesValue {
+  std::vector<CodeRule>& (*member)(Draft&);
+  std::string_view type;
+  std::uint16_t least;
+  std::uint16_t most;
+  std::uint16_t success = 0;  ///< a code that has no place here alone; 0: none
+};
+
+struct UrlsValue {};
+struct HeadersValue {};
+struct ResolveValue {};
+struct HostRatesValue {};
+
+using Value = std::variant<DurationValue, SizeValue, CountValue, RateValue, FlagValue, ChoiceValue,
+                           ModeValue, StringValue, TextValue, StringsValue, FaultsValue,
+                           CodeRulesValue, UrlsValue, HeadersValue, ResolveValue, HostRatesValue>;
 
 /// Where a key can stand.
 enum class Scope : std::uint8_t {
@@ -81,7 +125,7 @@ struct Key {
   std::string_view path;  ///< below the file, `defaults` or the connection: `timeouts.connect`
   Value value;
   std::string_view description;
-  bool group_off = false;  ///< `GROUP: off` stands for `GROUP: {NAME: off}`
+  bool group_off = false;  ///< `GROUP: off` switches it off too
 };
 
 /// All keys, in the order in which the documents name them.

@@ -80,7 +80,7 @@ class Loader {
     const Connection defaults = draft_.connection;
     for_each_entry(node, "connections", problems_, [&](const Element& name, const Element& value) {
       draft_.connection = defaults;
-      draft_.url.reset();
+      draft_.urls.clear();
       read_connection(name, value);
     });
   }
@@ -129,8 +129,12 @@ class Loader {
     const Section group{section.scopes, path, table_path, section.origins};
     if (names_in(group).empty()) {
       report_unknown(key, section);
-    } else if (const Key* const ping = switched_off(node, group)) {
-      read_value(*ping, node, path, draft_, problems_);
+    } else if (const std::vector<const Key*> keys = switched_off(node, group); !keys.empty()) {
+      for (const Key* const off : keys) {
+        const bool good = read_value(*off, node, path, draft_, problems_);
+        section.origins.insert_or_assign(std::string(off->path),
+                                         Origin{node.place, path, false, good});
+      }
     } else {
       read_group(node, group);
     }
@@ -160,13 +164,17 @@ class Loader {
     return found == all_keys().end() ? nullptr : &*found;
   }
 
-  /// The key that `GROUP: off` is short for, where the node says so and the group has one.
-  static const Key* switched_off(const Element& node, const Section& group) {
-    const auto found = std::ranges::find_if(all_keys(), [&](const Key& key) {
-      return key.group_off && key.path.starts_with(group.group + ".");
-    });
-    const bool off = node.kind == Element::Kind::scalar && node.value == "off";
-    return off && found != all_keys().end() ? &*found : nullptr;
+  /// The keys that `GROUP: off` switches off, where the node says so and the group has any.
+  static std::vector<const Key*> switched_off(const Element& node, const Section& group) {
+    std::vector<const Key*> keys;
+    if (node.kind == Element::Kind::scalar && node.value == "off") {
+      for (const Key& key : all_keys()) {
+        if (key.group_off && key.path.starts_with(group.group + ".")) {
+          keys.push_back(&key);
+        }
+      }
+    }
+    return keys;
   }
 
   /// What can stand directly in a section, in the order of the table.

@@ -1,5 +1,6 @@
 #include "config/quantity.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <limits>
@@ -79,6 +80,24 @@ std::chrono::milliseconds parse_duration(std::string_view text) {
   return std::chrono::milliseconds(static_cast<std::int64_t>(value));
 }
 
+Rate parse_rate(std::string_view text) {
+  constexpr const char* complaint = "is not a rate such as 5/s, 300/5m or 1000/1d";
+  const std::size_t slash = text.find('/');
+  if (slash == 0 || text.find_first_not_of(digits) != slash || slash == std::string_view::npos) {
+    throw QuantityError(complaint);
+  }
+  constexpr std::uint64_t most = std::numeric_limits<std::uint32_t>::max();
+  Rate rate;
+  rate.count = static_cast<std::uint32_t>(std::min(parse_digits(text.substr(0, slash)), most));
+  std::string per(text.substr(slash + 1));
+  if (!per.empty() && digits.find(per.front()) == std::string_view::npos) {
+    per.insert(0, 1, '1');
+  }
+  rate.per =
+      Milliseconds(static_cast<std::int64_t>(parse_with_unit(per, duration_units, complaint)));
+  return rate;
+}
+
 std::uint64_t parse_size(std::string_view text) {
   return parse_with_unit(text, size_units, "is not a size such as 1000, 64kB, 64KiB, 1MB or 1MiB");
 }
@@ -102,6 +121,17 @@ std::uint32_t parse_mode(std::string_view text) {
 
 std::string format_duration(std::chrono::milliseconds duration) {
   return format_with_unit(static_cast<std::uint64_t>(duration.count()), duration_units);
+}
+
+std::string format_rate(const Rate& rate) {
+  if (rate.off()) {
+    return "off";
+  }
+  std::string per = format_duration(rate.per);
+  if (per.size() == 2 && per.front() == '1') {
+    per.erase(0, 1);
+  }
+  return std::to_string(rate.count) + "/" + per;
 }
 
 std::string format_size(std::uint64_t bytes) {

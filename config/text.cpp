@@ -1,54 +1,15 @@
 #include "config/text.hpp"
 
-#include <cstdlib>
 #include <type_traits>
 
 #include "config/characters.hpp"
-#include "config/file.hpp"
+#include "config/source.hpp"
 
 namespace wskeep::config {
 namespace {
 
-constexpr std::size_t file_limit = std::size_t{64} << 10U;
 constexpr std::string_view env_kind = "env:";
 constexpr std::string_view file_kind = "file:";
-
-bool is_variable_name(std::string_view name) {
-  constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
-  constexpr std::string_view digits = "0123456789";
-  if (name.empty() || digits.find(name.front()) != std::string_view::npos) {
-    return false;
-  }
-  for (const char c : name) {
-    if (letters.find(c) == std::string_view::npos && digits.find(c) == std::string_view::npos) {
-      return false;
-    }
-  }
-  return true;
-}
-
-std::string read_variable(const std::string& name) {
-  const char* const value = std::getenv(name.c_str());
-  if (value == nullptr) {
-    throw TextError("environment variable '" + name + "' is not set");
-  }
-  return value;
-}
-
-std::string read_value_file(const std::string& path) {
-  try {
-    std::string value = read_regular_file(path, file_limit);
-    if (value.ends_with('\n')) {
-      value.pop_back();
-      if (value.ends_with('\r')) {
-        value.pop_back();
-      }
-    }
-    return value;
-  } catch (const FileError& error) {
-    throw TextError("file '" + path + "': " + error.what());
-  }
-}
 
 }  // namespace
 
@@ -118,7 +79,7 @@ std::string Text::resolve() const {
           if constexpr (std::is_same_v<Part, Literal>) {
             return one.value;
           } else if constexpr (std::is_same_v<Part, Variable>) {
-            return read_variable(one.name);
+            return read_environment(one.name);
           } else {
             return read_value_file(one.path);
           }

@@ -1,41 +1,15 @@
 #include "config/url.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <array>
-#include <charconv>
 
+#include "config/authority.hpp"
 #include "config/characters.hpp"
 
 namespace wskeep::config {
 namespace {
 
-constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-constexpr std::string_view digits = "0123456789";
 constexpr std::uint16_t plain_port = 80;
 constexpr std::uint16_t secure_port = 443;
-
-bool is_in(std::string_view set, char c) {
-  return set.find(c) != std::string_view::npos;
-}
-
-void check_characters(std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x80) {
-      throw UrlError(
-          "a URL is ASCII: write a host name in punycode (xn--...), other characters "
-          "percent-encoded");
-    }
-    if (byte <= 0x20 || byte == 0x7f) {
-      throw UrlError("a URL holds no spaces or control characters: percent-encode them");
-    }
-    if (c == '#') {
-      throw UrlError("a WebSocket URL has no fragment: write '#' as %23");
-    }
-  }
-}
 
 /// Takes the scheme off the front of `text` and says whether it is wss.
 bool take_scheme(std::string_view& text) {
@@ -51,143 +25,6 @@ bool take_scheme(std::string_view& text) {
   return scheme == "wss";
 }
 
-int hex_digit(char c) {
-  constexpr std::string_view hex = "0123456789abcdef";
-  const std::size_t value = hex.find(c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c);
-  return value == std::string_view::npos ? -1 : static_cast<int>(value);
-}
-
-std::string percent_decoded(std::string_view text) {
-  std::string result;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    if (text[at] != '%') {
-      result += text[at];
-      continue;
-    }
-    const int high = at + 2 < text.size() ? hex_digit(text[at + 1]) : -1;
-    const int low = at + 2 < text.size() ? hex_digit(text[at + 2]) : -1;
-    const int value = high * 16 + low;
-    if (high < 0 || low < 0) {
-      throw UrlError("'%' in the user or password is not followed by two hexadecimal digits");
-    }
-    if (value < 0x20 || value == 0x7f) {
-      throw UrlError("the user and password hold no control characters");
-    }
-    result += static_cast<char>(value);
-    at += 2;
-  }
-  return result;
-}
-
-std::string parse_user_info(std::string_view text) {
-  if (text.empty()) {
-    throw UrlError("nothing stands before '@': USER:PASSWORD@HOST, or HOST alone");
-  }
-  if (text.find('@') != std::string_view::npos) {
-    throw UrlError("write '@' in the user or password as %40");
-  }
-  const std::string user = percent_decoded(text.substr(0, text.find(':')));
-  if (user.find(':') != std::string::npos) {
-    throw UrlError("a user name holds no colon");
-  }
-  return percent_decoded(text);
-}
-
-std::uint16_t parse_port(std::string_view text) {
-  std::uint16_t port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (error != std::errc{} || end != text.data() + text.size() || port == 0) {
-    throw UrlError("the port is a number from 1 to 65535");
-  }
-  return port;
-}
-
-bool is_address(int family, std::string_view text) {
-  std::array<unsigned char, sizeof(in6_addr)> address{};
-  return inet_pton(family, std::string(text).c_str(), address.data()) == 1;
-}
-
-bool is_zone(std::string_view zone) {
-  return !zone.empty() && zone.size() < 16 && std::ranges::all_of(zone, [](char c) {
-    return is_in(letters, c) || is_in(digits, c) || is_in("._~-", c);
-  });
-}
-
-/// `text` is what stands between the brackets. A zone follows "%25" (RFC 6874), or "%" alone as
-/// most write it.
-std::string parse_ipv6(std::string_view text) {
-  const std::size_t percent = text.find('%');
-  const std::string_view address = text.substr(0, percent);
-  if (!is_address(AF_INET6, address)) {
-    throw UrlError("what stands in brackets is not an IPv6 address");
-  }
-  if (percent == std::string_view::npos) {
-    return folded(address);
-  }
-  std::string_view zone = text.substr(percent + 1);
-  if (zone.size() > 2 && zone.starts_with("25")) {
-    zone.remove_prefix(2);
-  }
-  if (!is_zone(zone)) {
-    throw UrlError("the zone of an IPv6 address is the name of a network interface");
-  }
-  return folded(address) + "%" + std::string(zone);
-}
-
-bool is_label(std::string_view label) {
-  return !label.empty() && label.size() <= 63 && std::ranges::all_of(label, [](char c) {
-    return is_in(letters, c) || is_in(digits, c) || is_in("-_", c);
-  });
-}
-
-std::string parse_name(std::string_view text) {
-  if (text.empty()) {
-    throw UrlError("the host is missing");
-  }
-  const std::string_view name = text.ends_with('.') ? text.substr(0, text.size() - 1) : text;
-  std::string_view label;
-  for (std::size_t begin = 0; begin <= name.size(); begin += label.size() + 1) {
-    label = name.substr(begin, name.find('.', begin) - begin);
-    if (!is_label(label) || name.size() > 253) {
-      throw UrlError(
-          "the host is not a name (labels of 1 to 63 letters, digits, '-' and '_') nor an address "
-          "(IPv6 in brackets)");
-    }
-  }
-  // A name cannot end in a number, so this is meant as an address.
-  const bool numeric = std::ranges::all_of(label, [](char c) { return is_in(digits, c); });
-  if (numeric && !is_address(AF_INET, text)) {
-    throw UrlError("the host is not an IPv4 address: four numbers from 0 to 255");
-  }
-  return folded(text);
-}
-
-void parse_host_and_port(std::string_view text, Url& url) {
-  std::string_view port;
-  if (text.starts_with('[')) {
-    const std::size_t end = text.find(']');
-    if (end == std::string_view::npos) {
-      throw UrlError("the bracket of an IPv6 address is not closed");
-    }
-    url.host = parse_ipv6(text.substr(1, end - 1));
-    port = text.substr(end + 1);
-    if (!port.empty() && !port.starts_with(':')) {
-      throw UrlError("only ':PORT' can follow the bracket of an IPv6 address");
-    }
-  } else {
-    const std::size_t colon = text.find(':');
-    if (colon != text.rfind(':')) {
-      throw UrlError("an IPv6 address stands in brackets: ws://[::1]:80/");
-    }
-    url.host = parse_name(text.substr(0, colon));
-    port = colon == std::string_view::npos ? "" : text.substr(colon);
-  }
-  url.port = url.secure ? secure_port : plain_port;
-  if (!port.empty()) {
-    url.port = parse_port(port.substr(1));
-  }
-}
-
 }  // namespace
 
 std::string Url::authority() const {
@@ -201,17 +38,18 @@ std::string Url::authority() const {
 }
 
 Url parse_url(std::string_view text) {
-  check_characters(text);
+  check_url_characters(text);
+  if (text.find('#') != std::string_view::npos) {
+    throw UrlError("a WebSocket URL has no fragment: write '#' as %23");
+  }
   Url url;
   url.secure = take_scheme(text);
   const std::size_t end = std::min(text.find_first_of("/?"), text.size());
-  std::string_view authority = text.substr(0, end);
+  Authority authority = parse_authority(text.substr(0, end));
+  url.user_info = std::move(authority.user_info);
+  url.host = std::move(authority.host);
+  url.port = authority.port.value_or(url.secure ? secure_port : plain_port);
   const std::string_view target = text.substr(end);
-  if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
-    url.user_info = parse_user_info(authority.substr(0, at));
-    authority.remove_prefix(at + 1);
-  }
-  parse_host_and_port(authority, url);
   url.target = target.starts_with('/') ? std::string(target) : "/" + std::string(target);
   return url;
 }

@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "config/load.hpp"
+#include "config/quantity.hpp"
 #include "config/reference.hpp"
+#include "temporary_folder.hpp"
 
 // What the user reads is what the program does.
 namespace wskeep::config {
@@ -51,21 +53,44 @@ std::string defaults_of(const ConnectionSettings& settings) {
   for (const Milliseconds time :
        {settings.timeouts.connect, settings.timeouts.address, settings.timeouts.resolve,
         settings.timeouts.send, settings.timeouts.receive, settings.timeouts.message,
-        settings.timeouts.close, settings.fallback.delay, settings.reconnect.initial,
-        settings.reconnect.max, settings.reconnect.stable_after, settings.keepalive.ping,
-        settings.patience}) {
+        settings.timeouts.first_message, settings.timeouts.silence, settings.timeouts.close,
+        settings.fallback.delay, settings.reconnect.initial, settings.reconnect.max,
+        settings.reconnect.stable_after, settings.keepalive.ping, settings.keepalive.pong,
+        settings.lifetime, settings.patience}) {
     add(time.count());
+  }
+  all += format_rate(settings.reconnect.budget) + " " + format_rate(settings.send_rate) + " ";
+  all += settings.proxy.source() + settings.authorization.basic.source() +
+         settings.authorization.bearer.source();
+  for (const std::size_t size :
+       {settings.headers.size(), settings.subprotocols.size(), settings.resolve.size(),
+        settings.reconnect.on_status.size(), settings.reconnect.on_close.size()}) {
+    add(size);
   }
   add(settings.fallback.addresses);
   add(static_cast<int>(settings.fallback.family));
-  add(settings.headers.size());
-  add(settings.subprotocols.size());
+  add(static_cast<int>(settings.fallback.urls));
+  add(static_cast<int>(settings.reconnect.on_lasting));
+  add(settings.redirects);
   add(static_cast<int>(settings.compression));
   add(settings.history);
   add(settings.max_message);
   add(settings.send_buffer);
   add(static_cast<int>(settings.gap));
   return all;
+}
+
+/// `text` with a folder of the test's own, which holds what the examples name, for /etc/wskeep.
+std::string with_files(std::string text, const TemporaryFolder& folder) {
+  const std::string place = "/etc/wskeep/";
+  for (std::size_t at = text.find(place); at != std::string::npos; at = text.find(place, at)) {
+    const std::size_t begin = at + place.size();
+    const std::size_t end = text.find_first_of(" ,}\n", begin);
+    const std::string file = folder.file(text.substr(begin, end - begin), "text\n");
+    text.replace(at, end - at, file);
+    at += file.size();
+  }
+  return text;
 }
 
 TEST(Reference, NamesEachKeyOnce) {
@@ -75,7 +100,7 @@ TEST(Reference, NamesEachKeyOnce) {
     EXPECT_NE(entry.description, "") << entry.path;
     paths.push_back(entry.path);
   }
-  EXPECT_EQ(paths.size(), 41U);
+  EXPECT_EQ(paths.size(), 75U);
 }
 
 TEST(Document, TheTableIsTheReference) {
@@ -94,16 +119,19 @@ TEST(Document, TheTableIsTheReference) {
 TEST(Document, ItsExamplesLoadAndItsErrorsAreReal) {
   ::setenv("EXCHANGE_KEY", "key", 1);
   ::setenv("EXCHANGE_TOKEN", "token", 1);
+  ::setenv("PROXY_PASSWORD", "password", 1);
+  ::setenv("ADMIN_PASSWORD", "password", 1);
   ::unsetenv("MISSING_TOKEN");
+  const TemporaryFolder folder;
   const std::string markdown = content(root + "docs/configuration.md");
   std::vector<std::string> yaml = blocks(markdown, "yaml");
   const std::vector<std::string> output = blocks(markdown, "text");
-  ASSERT_EQ(yaml.size(), 4U);
+  ASSERT_EQ(yaml.size(), 13U);
   ASSERT_EQ(output.size(), 1U);
   const std::string broken = yaml.back();
   yaml.pop_back();
   for (const std::string& text : yaml) {
-    EXPECT_NO_THROW(static_cast<void>(load_text(text, "wskeep.yaml"))) << text;
+    EXPECT_NO_THROW(static_cast<void>(load_text(with_files(text, folder), "wskeep.yaml"))) << text;
   }
   try {
     static_cast<void>(load_text(broken, "wskeep.yaml"));
@@ -139,6 +167,7 @@ TEST(Examples, ReferenceGivesEachDefault) {
   ASSERT_EQ(config.connections.size(), 1U);
   EXPECT_EQ(defaults_of(config.connections[0].settings), defaults_of(ConnectionSettings{}));
   EXPECT_EQ(config.connections[0].settings.tls, Tls{});
+  EXPECT_EQ(config.connections[0].settings.proxy_tls, Tls{});
   EXPECT_EQ(config.ipc.socket, initial.ipc.socket);
   EXPECT_EQ(config.ipc.mode, initial.ipc.mode);
   EXPECT_EQ(config.ipc.group, initial.ipc.group);
@@ -151,19 +180,38 @@ TEST(Examples, ReferenceGivesEachDefault) {
   EXPECT_EQ(config.log.level, initial.log.level);
   EXPECT_EQ(config.log.format, initial.log.format);
   EXPECT_EQ(config.threads, initial.threads);
+  EXPECT_EQ(config.connects.per_host, initial.connects.per_host);
+  EXPECT_EQ(config.connects.hosts, initial.connects.hosts);
+  EXPECT_EQ(config.connects.handshakes, initial.connects.handshakes);
+  EXPECT_EQ(config.state_directory, initial.state_directory);
+  EXPECT_EQ(config.core_dumps, initial.core_dumps);
   EXPECT_EQ(config.shutdown, initial.shutdown);
+}
+
+/// The path of each key of a file in which each has a line of its own.
+std::set<std::string> paths_in(const std::string& text) {
+  std::set<std::string> paths;
+  std::istringstream yaml(text);
+  std::vector<std::string> groups;  // by depth, each with its parents
+  for (std::string line; std::getline(yaml, line);) {
+    const std::size_t begin = std::min(line.find_first_not_of(' '), line.size());
+    groups.resize(begin / 2);
+    const std::string parent = groups.empty() ? "" : groups.back() + ".";
+    groups.push_back(parent + line.substr(begin, line.find(':') - begin));
+    paths.insert(groups.back());
+  }
+  return paths;
 }
 
 // Their values are checked above; here, that none is left out.
 TEST(Examples, ReferenceHasEachKey) {
-  std::istringstream yaml(content(examples + "reference.yaml"));
-  std::set<std::string> names;
-  for (std::string line; std::getline(yaml, line);) {
-    const std::size_t begin = std::min(line.find_first_not_of(' '), line.size());
-    names.insert(line.substr(begin, line.find(':') - begin));
-  }
+  const std::set<std::string> paths = paths_in(content(examples + "reference.yaml"));
   for (const ReferenceEntry& entry : reference()) {
-    EXPECT_TRUE(names.contains(entry.path.substr(entry.path.rfind('.') + 1))) << entry.path;
+    std::string path = entry.path;
+    if (const std::size_t name = path.find("NAME"); name != std::string::npos) {
+      path.replace(name, 4, "trades");
+    }
+    EXPECT_TRUE(paths.contains(path)) << path;
   }
 }
 
@@ -177,6 +225,24 @@ TEST(Examples, ExchangeIsPlausible) {
   EXPECT_EQ(orders.settings.headers.at(1).second.resolve(), "Bearer token");
   EXPECT_EQ(orders.settings.keepalive.ping, Milliseconds(0));
   EXPECT_EQ(orders.settings.reconnect.max, Milliseconds(2'000));
+}
+
+TEST(Examples, ProxyIsPlausible) {
+  ::setenv("EXCHANGE_TOKEN", "token", 1);
+  ::setenv("PROXY_PASSWORD", "password", 1);
+  const Config config = load_file(examples + "proxy.yaml");
+  ASSERT_EQ(config.connections.size(), 3U);
+  const Connection& prices = config.connections[0];
+  EXPECT_EQ(prices.urls.size(), 2U);
+  EXPECT_EQ(prices.settings.fallback.urls, UrlOrder::shuffled);
+  EXPECT_EQ(prices.settings.tls.pin_sha256,
+            std::vector<std::string>{"YLh1dUR9y6Kja30RrAn7JKnbQG/uEtLMkBgFF2Fuihg="});
+  EXPECT_EQ(prices.settings.proxy_tls.min_version, TlsVersion::tls1_3);
+  EXPECT_EQ(prices.settings.proxy.resolve(), "https://desk:password@proxy.example.com:3129");
+  EXPECT_EQ(prices.settings.reconnect.on_close,
+            (std::vector<CodeRule>{{4000, 4999, Verdict::slow}, {4001, 4001, Verdict::retry}}));
+  EXPECT_EQ(config.connections[1].settings.authorization.bearer.resolve(), "token");
+  EXPECT_TRUE(config.connections[2].settings.proxy.empty());
 }
 
 }  // namespace

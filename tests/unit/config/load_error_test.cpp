@@ -4,41 +4,19 @@
 #include <string>
 #include <vector>
 
-#include "config/load.hpp"
+#include "load_cases.hpp"
 #include "temporary_folder.hpp"
 
 namespace wskeep::config {
 namespace {
 
-std::string error_of(const std::string& yaml) {
-  try {
-    static_cast<void>(load_text(yaml, "f"));
-    return "";
-  } catch (const LoadError& error) {
-    return error.what();
-  }
-}
-
-/// The error of a file in which nothing but this line, the first one, is wrong.
-std::string error_of_top(const std::string& line) {
-  return error_of(line + "\nconnections: {a: {url: wss://h/}}\n");
-}
-
-/// The error of a file in which nothing but one setting of a connection is wrong. It begins at 3:5.
-std::string error_of_setting(const std::string& setting) {
-  return error_of("connections:\n  a:\n    " + setting + "\n    url: wss://h/\n");
-}
-
-struct Case {
-  std::string yaml;
-  std::string error;
-};
-
 constexpr const char* top_keys =
-    "; allowed: ipc, metrics, log, threads, shutdown, defaults and connections";
+    "; allowed: ipc, metrics, log, threads, connects, state_directory, core_dumps, shutdown, "
+    "defaults and connections";
 constexpr const char* connection_keys =
-    "; allowed: url, timeouts, fallback, reconnect, keepalive, tls, headers, subprotocols, "
-    "compression, history, max_message, send_buffer, patience and gap";
+    "; allowed: url, timeouts, fallback, resolve, reconnect, keepalive, proxy, proxy_tls, tls, "
+    "authorization, redirects, headers, subprotocols, compression, history, max_message, "
+    "send_buffer, send_rate, lifetime, patience and gap";
 constexpr const char* no_anchors =
     "anchors and aliases (& and *) are not allowed; what connections share goes under 'defaults'";
 constexpr const char* no_tags =
@@ -65,8 +43,9 @@ defaults:
           "f:5:14: log.level: 'warn' is unknown (did you mean 'warning'?); allowed: trace, "
           "debug, info, warning or error\n"
           "f:7:3: defaults.histroy: unknown key (did you mean 'history'?); allowed: timeouts, "
-          "fallback, reconnect, keepalive, tls, headers, subprotocols, compression, history, "
-          "max_message, send_buffer, patience and gap\n"
+          "fallback, resolve, reconnect, keepalive, proxy, proxy_tls, tls, authorization, "
+          "redirects, headers, subprotocols, compression, history, max_message, send_buffer, "
+          "send_rate, lifetime, patience and gap\n"
           "f:8:24: defaults.reconnect.initial: reconnect.initial (1h) must be at most "
           "reconnect.max (30s)");
 }
@@ -121,11 +100,13 @@ TEST(LoadError, RefusesUnknownKeys) {
   EXPECT_EQ(error_of_top("ipc: {limits: {client: 1}}"),
             "f:1:16: ipc.limits.client: unknown key (did you mean 'clients'?); allowed: clients, "
             "request_head, subscriber_buffer, request and idle");
-  EXPECT_EQ(error_of_setting("proxy: http://h/"),
-            std::string("f:3:5: connections.a.proxy: unknown key") + connection_keys);
-  EXPECT_EQ(error_of_setting("tls: {min_versoin: 1.2}"),
-            "f:3:11: connections.a.tls.min_versoin: unknown key (did you mean 'min_version'?); "
-            "allowed: ca, certificate, key, server_name and min_version");
+  EXPECT_EQ(error_of_setting("cookies: true"),
+            std::string("f:3:5: connections.a.cookies: unknown key") + connection_keys);
+  EXPECT_EQ(
+      error_of_setting("tls: {min_versoin: 1.2}"),
+      "f:3:11: connections.a.tls.min_versoin: unknown key (did you mean 'min_version'?); "
+      "allowed: ca, certificate, key, pkcs12, password, server_name, pin_sha256, min_version, "
+      "ciphers, ciphersuites, crl, verify and ignore");
 }
 
 TEST(LoadError, RefusesKeysGivenTwice) {
@@ -175,7 +156,8 @@ TEST(LoadError, NamesTheKindThatIsNeeded) {
       {"log:", "f:1:1: log: has no value; allowed: map of level and format"},
       {"log: {level: {}}",
        "f:1:14: log.level: is a map; allowed: trace, debug, info, warning or error"},
-      {"defaults: {keepalive: on}", "f:1:23: defaults.keepalive: is text; allowed: map of ping"},
+      {"defaults: {keepalive: on}",
+       "f:1:23: defaults.keepalive: is text; allowed: map of ping and pong"},
       {"defaults: {headers: [a]}",
        "f:1:21: defaults.headers: is a list; allowed: map of names to values"},
       {"defaults: {headers: {a: [b]}}", "f:1:25: defaults.headers.a: is a list; allowed: text"},
@@ -232,7 +214,7 @@ TEST(LoadError, ChecksEachValue) {
        "f:1:31: defaults.tls.server_name: 'a b' is not a host name or address"},
       {"defaults: {tls: {ca: /none/ca.pem}}",
        "f:1:22: defaults.tls.ca: '/none/ca.pem' cannot be read: No such file or directory"},
-      {"defaults: {tls: {ca: /}}", "f:1:22: defaults.tls.ca: '/' cannot be read: is a directory"},
+      {"defaults: {tls: {crl: /}}", "f:1:23: defaults.tls.crl: '/' cannot be read: is a directory"},
       {"defaults: {subprotocols: [a, b, a]}",
        "f:1:33: defaults.subprotocols[2]: 'a' is in the list twice"},
       {"defaults: {subprotocols: ['a b']}",

@@ -56,6 +56,31 @@ TEST(Quantity, RefusesOtherSizes) {
   }
 }
 
+TEST(Quantity, ReadsRates) {
+  EXPECT_EQ(parse_rate("300/5m"), (Rate{300, milliseconds(300'000)}));
+  EXPECT_EQ(parse_rate("5/s"), (Rate{5, milliseconds(1'000)}));
+  EXPECT_EQ(parse_rate("5/1s"), (Rate{5, milliseconds(1'000)}));
+  EXPECT_EQ(parse_rate("1/m"), (Rate{1, milliseconds(60'000)}));
+  EXPECT_EQ(parse_rate("1/h"), (Rate{1, milliseconds(3'600'000)}));
+  EXPECT_EQ(parse_rate("2/d"), (Rate{2, milliseconds(86'400'000)}));
+  EXPECT_EQ(parse_rate("7/250ms"), (Rate{7, milliseconds(250)}));
+}
+
+TEST(Quantity, RefusesOtherRates) {
+  for (const std::string text : {"", "/", "5", "5/", "/s", "5/5", "5s", "-5/s", "5 / s", "5/s/s",
+                                 "5/week", "1.5/s", "off", "x/s", "5/-1s"}) {
+    EXPECT_EQ(error_of(parse_rate, text), "is not a rate such as 5/s, 300/5m or 1000/1d") << text;
+  }
+}
+
+TEST(Quantity, WritesRatesAsTheyAreRead) {
+  for (const std::string text : {"300/5m", "5/s", "1/d", "7/250ms", "3/90s", "12/m", "1/11s"}) {
+    EXPECT_EQ(format_rate(parse_rate(text)), text);
+  }
+  EXPECT_EQ(format_rate(parse_rate("60/1m")), "60/m");
+  EXPECT_EQ(format_rate(Rate{}), "off");
+}
+
 TEST(Quantity, LargeNumbersStayLarge) {
   const auto most = std::numeric_limits<std::int64_t>::max();
   EXPECT_EQ(parse_duration("99999999999999999999999d").count(), most);
@@ -63,6 +88,9 @@ TEST(Quantity, LargeNumbersStayLarge) {
   EXPECT_EQ(parse_duration("18446744073709551615ms").count(), most);
   EXPECT_EQ(parse_size("18446744073709551615GiB"), std::uint64_t{most});
   EXPECT_EQ(parse_count("99999999999999999999999"), std::uint64_t{most});
+  EXPECT_EQ(parse_rate("99999999999999999999999/s").count,
+            std::numeric_limits<std::uint32_t>::max());
+  EXPECT_EQ(parse_rate("1/99999999999999999999999d").per.count(), most);
 }
 
 TEST(Quantity, ReadsCounts) {

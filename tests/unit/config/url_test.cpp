@@ -97,7 +97,7 @@ TEST(Url, SaysWhatIsWrong) {
       {"ws://a:65536/", port},
       {"ws://a:+80/", port},
       {"ws://a:80x/", port},
-      {"ws://::1/", "an IPv6 address stands in brackets: ws://[::1]:80/"},
+      {"ws://::1/", "an IPv6 address stands in brackets: [::1]:80"},
       {"ws://[::1/", "the bracket of an IPv6 address is not closed"},
       {"ws://[::1]80/", "only ':PORT' can follow the bracket of an IPv6 address"},
       {"ws://[1.2.3.4]/", "what stands in brackets is not an IPv6 address"},

@@ -1,0 +1,57 @@
+#include "config/header.hpp"
+#include "config/key_groups.hpp"
+
+namespace wskeep::config {
+namespace {
+
+std::string read_subprotocol(std::string& name) {
+  return subprotocol_error(name);
+}
+
+}  // namespace
+
+void add_upgrade(std::vector<Key>& keys) {
+  const KeyAdder add(keys, Scope::inherited);
+  add("authorization.basic",
+      TextValue{MEMBER(Text, connection.settings.authorization.basic), "USER:PASSWORD, or off",
+                basic_error, true},
+      "Header Authorization: Basic; `authorization: off` switches both off", true);
+  add("authorization.bearer",
+      TextValue{MEMBER(Text, connection.settings.authorization.bearer), "token, or off",
+                bearer_error, true},
+      "Header Authorization: Bearer", true);
+  add("redirects", CountValue{MEMBER(std::uint32_t, connection.settings.redirects), 0, 10, true},
+      "How many redirects are followed in a row");
+  add("headers", HeadersValue{},
+      "Added to the upgrade request; merged by name with those under `defaults`");
+  add("subprotocols",
+      StringsValue{MEMBER(std::vector<std::string>, connection.settings.subprotocols),
+                   "list of names", read_subprotocol},
+      "Offered in this order; replaces the list in `defaults`");
+  add("compression", FlagValue{MEMBER(bool, connection.settings.compression)},
+      "Offer permessage-deflate (RFC 7692)");
+}
+
+void add_messages(std::vector<Key>& keys) {
+  const KeyAdder add(keys, Scope::inherited);
+  add("history", SizeValue{MEMBER(std::uint64_t, connection.settings.history), 4 * kib, gib},
+      "Memory that keeps received messages for readers");
+  add("max_message", SizeValue{MEMBER(std::uint64_t, connection.settings.max_message), 1, gib},
+      "Largest message to receive, after inflating");
+  add("send_buffer", SizeValue{MEMBER(std::uint64_t, connection.settings.send_buffer), kib, gib},
+      "Bytes that wait for upstream before publishers wait");
+  add("send_rate", RateValue{MEMBER(Rate, connection.settings.send_rate)},
+      "Frames to upstream, control frames too");
+  add("lifetime",
+      DurationValue{MEMBER(Milliseconds, connection.settings.lifetime), std::chrono::seconds(1),
+                    365 * day, true},
+      "A session this old is renewed");
+  add("patience",
+      DurationValue{MEMBER(Milliseconds, connection.settings.patience), zero,
+                    std::chrono::seconds(10)},
+      "How long a reader about to be lapped may hold upstream up");
+  add("gap", choice({"close", "skip"}, MEMBER(Gap, connection.settings.gap)),
+      "What a plain reader that was lapped gets: its end, or what is left");
+}
+
+}  // namespace wskeep::config

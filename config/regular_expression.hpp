@@ -1,0 +1,16 @@
+#pragma once
+
+#include <re2/re2.h>
+
+namespace wskeep::config {
+
+/// How all regular expressions are compiled. Bounds what one takes, and so what a message can make
+/// it take: RE2 falls back to less memory, never to more time than is linear.
+[[nodiscard]] inline re2::RE2::Options regular_expression_options() {
+  re2::RE2::Options options;
+  options.set_max_mem(1 << 20);
+  options.set_log_errors(false);
+  return options;
+}
+
+}  // namespace wskeep::config

@@ -1,0 +1,131 @@
+#include "daemon/script/encoding.hpp"
+
+#include <simdjson.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace wskeep::script {
+namespace {
+
+constexpr std::string_view base64_alphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view base64url_alphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+std::uint32_t byte(char c) {
+  return static_cast<unsigned char>(c);
+}
+
+std::string in_base64(std::string_view bytes, std::string_view alphabet) {
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t at = 0; at < bytes.size(); at += 3) {
+    const std::string_view group = bytes.substr(at, 3);
+    std::uint32_t bits = byte(group[0]) << 16U;
+    bits |= group.size() > 1 ? byte(group[1]) << 8U : 0;
+    bits |= group.size() > 2 ? byte(group[2]) : 0;
+    for (std::size_t digit = 0; digit <= group.size(); ++digit) {
+      text += alphabet[bits >> (18 - 6 * digit) & 0x3FU];
+    }
+  }
+  return text;
+}
+
+/// 64 for what is no digit.
+std::uint32_t base64_digit(char c) {
+  if (c == '-') {
+    c = '+';
+  } else if (c == '_') {
+    c = '/';
+  }
+  const std::size_t digit = base64_alphabet.find(c);
+  return digit == std::string_view::npos ? 64 : static_cast<std::uint32_t>(digit);
+}
+
+}  // namespace
+
+std::string to_hex(std::string_view bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (const char c : bytes) {
+    text += digits[byte(c) >> 4U];
+    text += digits[byte(c) & 0xFU];
+  }
+  return text;
+}
+
+std::string to_base64(std::string_view bytes) {
+  std::string text = in_base64(bytes, base64_alphabet);
+  text.append((4 - text.size() % 4) % 4, '=');
+  return text;
+}
+
+std::string to_base64url(std::string_view bytes) {
+  return in_base64(bytes, base64url_alphabet);
+}
+
+std::optional<std::string> from_base64(std::string_view text) {
+  const std::size_t end = text.find('=');
+  if (end != std::string_view::npos) {
+    const std::string_view padding = text.substr(end);
+    if (text.size() % 4 != 0 || (padding != "=" && padding != "==")) {
+      return std::nullopt;
+    }
+    text = text.substr(0, end);
+  }
+  if (text.size() % 4 == 1) {
+    return std::nullopt;
+  }
+  std::string bytes;
+  bytes.reserve(text.size() / 4 * 3 + 2);
+  std::uint32_t bits = 0;
+  unsigned held = 0;
+  for (const char c : text) {
+    const std::uint32_t digit = base64_digit(c);
+    if (digit == 64) {
+      return std::nullopt;
+    }
+    bits = (bits << 6U | digit) & 0xFFFFU;
+    held += 6;
+    if (held >= 8) {
+      held -= 8;
+      bytes += static_cast<char>(static_cast<unsigned char>(bits >> held));
+    }
+  }
+  return bytes;
+}
+
+std::string percent_encoded(std::string_view bytes) {
+  constexpr std::string_view unreserved =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string text;
+  for (const char c : bytes) {
+    if (unreserved.find(c) != std::string_view::npos) {
+      text += c;
+    } else {
+      text += '%';
+      text += digits[byte(c) >> 4U];
+      text += digits[byte(c) & 0xFU];
+    }
+  }
+  return text;
+}
+
+bool is_utf8(std::string_view bytes) {
+  return simdjson::validate_utf8(bytes.data(), bytes.size());
+}
+
+std::string encoded(std::string_view bytes, std::string_view encoding) {
+  if (encoding == "base64") {
+    return to_base64(bytes);
+  }
+  if (encoding == "base64url") {
+    return to_base64url(bytes);
+  }
+  return encoding == "raw" ? std::string(bytes) : to_hex(bytes);
+}
+
+}  // namespace wskeep::script

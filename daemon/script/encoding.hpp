@@ -1,0 +1,30 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+/// Bytes as text and back.
+namespace wskeep::script {
+
+/// Lower case.
+[[nodiscard]] std::string to_hex(std::string_view bytes);
+
+/// RFC 4648, section 4, with padding.
+[[nodiscard]] std::string to_base64(std::string_view bytes);
+
+/// RFC 4648, section 5, without padding, as JWT has it.
+[[nodiscard]] std::string to_base64url(std::string_view bytes);
+
+/// Either alphabet, with or without padding. Nothing where it is not base64.
+[[nodiscard]] std::optional<std::string> from_base64(std::string_view text);
+
+/// All but RFC 3986's unreserved characters as %XX.
+[[nodiscard]] std::string percent_encoded(std::string_view bytes);
+
+[[nodiscard]] bool is_utf8(std::string_view bytes);
+
+/// `hex`, `base64`, `base64url` or `raw`: as it is.
+[[nodiscard]] std::string encoded(std::string_view bytes, std::string_view encoding);
+
+}  // namespace wskeep::script
