@@ -93,6 +93,10 @@ Log::~Log() {
   pool_.reset();
 }
 
+std::uint64_t Log::dropped() const {
+  return pool_->overrun_counter();
+}
+
 void Log::write(Level level, std::string_view connection, std::string_view event,
                 std::initializer_list<Field> fields) {
   const auto as_spdlog = spdlog_level(level);

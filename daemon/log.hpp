@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -33,6 +34,9 @@ class Log {
   /// `connection` empty: the daemon itself. Values must hold no secret.
   void write(Level level, std::string_view connection, std::string_view event,
              std::initializer_list<Field> fields = {});
+
+  /// Lines that nobody took in time, since the begin. Any thread.
+  [[nodiscard]] std::uint64_t dropped() const;
 
  private:
   config::Log settings_;

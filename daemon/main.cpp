@@ -1,3 +1,6 @@
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
@@ -25,7 +28,16 @@ int check(const wskeep::config::Config& config, const std::string& file) {
   return 0;
 }
 
+/// A core dump holds whatever the configuration's place-holders stand for.
+void forbid_core_dumps() {
+  // Where cores are piped to a program the limit is not heeded (core(5)); not being dumpable is.
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+  ::prctl(PR_SET_DUMPABLE, 0);
+}
+
 int run(const wskeep::config::Config& config) {
+  if (!config.core_dumps) forbid_core_dumps();
   auto log = std::make_unique<wskeep::daemon::Log>(config.log);
   try {
     const auto process = std::make_unique<wskeep::daemon::Process>(config, *log);

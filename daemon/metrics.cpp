@@ -142,6 +142,9 @@ void add_traffic(Families& families) {
                    &Statistics::pings_in);
   families.counter("wskeep_pongs_received_total", "Pongs received from upstream.",
                    &Statistics::pongs_in);
+  families.counter("wskeep_connection_close_timeouts_total",
+                   "Sessions whose closing handshake was not over within timeouts.close.",
+                   &Statistics::close_timeouts);
 }
 
 void add_times(Families& families) {
@@ -183,8 +186,46 @@ void add_local_side(Families& families) {
   families.add(
       MetricType::Gauge, "wskeep_ring_capacity_bytes", "Bytes that the ring can keep.",
       [](const ConnectionSample& sample) { return static_cast<double>(sample.ring_capacity); });
+  families.add(MetricType::Gauge, "wskeep_events_kept",
+               "Events that are kept for readers that come late.",
+               [](const ConnectionSample& sample) { return static_cast<double>(sample.events); });
   families.add(MetricType::Gauge, "wskeep_send_queue_bytes", "Bytes that wait to be sent upstream.",
                [](const ConnectionSample& sample) { return static_cast<double>(sample.unsent); });
+}
+
+void add_budgets(Families& families, const ProcessSample& process) {
+  families.add(MetricType::Gauge, "wskeep_connect_budget_used",
+               "Connects of the connection that count against reconnect.budget now.",
+               [](const ConnectionSample& sample) { return sample.budget.used; });
+  families.add(MetricType::Gauge, "wskeep_connect_budget_limit",
+               "How many reconnect.budget allows; 0: no limit.",
+               [](const ConnectionSample& sample) { return sample.budget.limit.count; });
+  MetricFamily used{"wskeep_host_connect_budget_used",
+                    "Connects to the host that count against its budget in connects.hosts now.",
+                    MetricType::Gauge,
+                    {}};
+  MetricFamily limit{
+      "wskeep_host_connect_budget_limit", "How many connects.hosts allows.", MetricType::Gauge, {}};
+  for (const auto& [host, use] : process.host_budgets) {
+    used.metric.push_back(make_metric(MetricType::Gauge, {{"host", host}}, use.used));
+    limit.metric.push_back(make_metric(MetricType::Gauge, {{"host", host}}, use.limit.count));
+  }
+  families.add(std::move(used));
+  families.add(std::move(limit));
+}
+
+/// Connections without a certificate have none that could expire.
+void add_certificates(Families& families, const Samples& samples) {
+  MetricFamily family{"wskeep_certificate_not_after_seconds",
+                      "When the server's certificate expires, in seconds since 1970.",
+                      MetricType::Gauge,
+                      {}};
+  for (const ConnectionSample& sample : samples) {
+    if (sample.certificate_expires == 0) continue;
+    family.metric.push_back(make_metric(MetricType::Gauge, {{"connection", sample.name}},
+                                        static_cast<double>(sample.certificate_expires)));
+  }
+  families.add(std::move(family));
 }
 
 void add_process(Families& families, const ProcessSample& process) {
@@ -199,12 +240,32 @@ void add_process(Families& families, const ProcessSample& process) {
   gauge("wskeep_clients", "Local sockets that are open.", {}, process.clients);
   gauge("wskeep_clients_limit", "How many there may be (ipc.limits.clients).", {},
         process.clients_limit);
+  gauge("wskeep_handshakes_in_flight", "TLS handshakes under way.", {},
+        static_cast<double>(process.handshakes.under_way));
+  gauge("wskeep_handshakes_waiting", "TLS handshakes that wait for their turn.", {},
+        static_cast<double>(process.handshakes.waiting));
+  gauge("wskeep_handshakes_limit",
+        "How many there may be at once (connects.handshakes, by threads).", {},
+        static_cast<double>(process.handshakes_limit));
+  const auto counter = [&](const char* name, const char* help, std::uint64_t value) {
+    families.add(MetricFamily{name,
+                              help,
+                              MetricType::Counter,
+                              {make_metric(MetricType::Counter, {}, static_cast<double>(value))}});
+  };
+  counter("wskeep_log_dropped_total", "Lines of the log that were dropped, for nobody took them.",
+          process.log_dropped);
+  counter("wskeep_state_write_failures_total",
+          "Times that the connect budgets could not be written to the state directory.",
+          process.state_write_failures);
 }
 
 }  // namespace
 
 ConnectionSample sample_connection(const upstream::Connection& connection) {
   const ipc::Channel& channel = connection.channel();
+  const net::TransportInformation* transport = connection.transport();
+  const bool certified = transport != nullptr && !transport->certificates.empty();
   return {.name = connection.name(),
           .state = connection.state(),
           .statistics = connection.statistics(),
@@ -212,7 +273,11 @@ ConnectionSample sample_connection(const upstream::Connection& connection) {
           .subscribers = channel.readers(),
           .ring_used = channel.ring().used(),
           .ring_capacity = channel.ring().capacity(),
-          .unsent = connection.unsent()};
+          .unsent = connection.unsent(),
+          .events = channel.events().next() - channel.events().first(),
+          .budget = connection.budget_use(),
+          .certificate_expires =
+              certified ? transport->certificates.front().expires.time_since_epoch().count() : 0};
 }
 
 std::string write_metrics(const std::vector<ConnectionSample>& connections,
@@ -225,6 +290,8 @@ std::string write_metrics(const std::vector<ConnectionSample>& connections,
   add_traffic(families);
   add_times(families);
   add_local_side(families);
+  add_budgets(families, process);
+  add_certificates(families, connections);
   return families.text();
 }
 

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <stdexcept>
 
+#include "daemon/state_file.hpp"
 #include "daemon/version.hpp"
 #include "ipc/event.hpp"
 
@@ -16,6 +17,11 @@ namespace {
 
 namespace asio = boost::asio;
 namespace json = boost::json;
+
+/// What a slow disk has at the end to take the last of the state.
+constexpr std::chrono::milliseconds state_time{1'000};
+/// How old the line of `systemctl status` may be.
+constexpr std::chrono::seconds report_interval{5};
 
 std::size_t largest_message(const config::Config& config) {
   std::size_t largest = 0;
@@ -28,19 +34,24 @@ std::size_t largest_message(const config::Config& config) {
 }  // namespace
 
 Process::Process(const config::Config& config, Log& log)
-    : config_(config), log_(log), started_(std::chrono::system_clock::now()) {
+    : config_(config),
+      log_(log),
+      budgets_(std::make_shared<upstream::ConnectBudgets>(config_.connects)),
+      state_keeper_(state_directory(config_.state_directory), budgets_, log_),
+      started_(std::chrono::system_clock::now()) {
   for (std::uint32_t index = 0; index < config_.threads; ++index) {
-    shards_.push_back(std::make_unique<Shard>(contexts_));
+    shards_.push_back(std::make_unique<Shard>(contexts_, config_.connects.handshakes));
+    shards_.back()->watch_clock();
   }
   for (const config::Connection& settings : config_.connections) {
     Shard& shard = *shards_[connections_.size() % shards_.size()];
-    upstream::Connection& connection = shard.add(settings, config_.ipc.limits, log_);
+    upstream::Connection& connection = shard.add(settings, config_.ipc.limits, *budgets_, log_);
     connections_.push_back(&connection);
     by_name_.emplace(settings.name, &connection);
   }
   server_ = std::make_unique<ipc::Server>(first().context().get_executor(), config_.ipc,
                                           config_.metrics, largest_message(config_), *this);
-  server_->listen();
+  server_->listen(manager_.take_listener());
 }
 
 Process::~Process() {
@@ -66,13 +77,44 @@ int Process::run() {
               {"connections", std::to_string(connections_.size())},
               {"threads", std::to_string(shards_.size())}});
   for (std::size_t index = 1; index < shards_.size(); ++index) shards_[index]->start_thread();
+  begin_to_report();
   first().run();
   for (std::size_t index = 1; index < shards_.size(); ++index) {
     shards_[index]->finish();
     shards_[index]->join();
   }
+  state_keeper_.finish(state_time);
   log_.write(Log::Level::info, "", "stopped", {{"exit_code", std::to_string(exit_code_)}});
   return exit_code_;
+}
+
+void Process::begin_to_report() {
+  manager_.ready("listening at " + config_.ipc.socket);
+  report_timer_ = std::make_unique<asio::steady_timer>(first().context());
+  report();
+  if (!manager_.watchdog()) return;
+  std::vector<asio::any_io_executor> loops;
+  for (const auto& shard : shards_) loops.emplace_back(shard->context().get_executor());
+  watchdog_ = std::make_unique<Watchdog>(std::move(loops), *manager_.watchdog(),
+                                         [this] { manager_.alive(); });
+  watchdog_->start();
+}
+
+void Process::report() {
+  if (!manager_.listens()) return;
+  sample([this](const Samples& samples) {
+    const auto ready =
+        std::ranges::count(samples.connections, upstream::State::ready, &ConnectionSample::state);
+    if (!stopping_) {
+      manager_.status(std::to_string(ready) + " of " + std::to_string(samples.connections.size()) +
+                      " connections ready, " + std::to_string(server_->clients()) +
+                      " local clients");
+    }
+  });
+  report_timer_->expires_after(report_interval);
+  report_timer_->async_wait([this](const boost::system::error_code& error) {
+    if (!error) report();
+  });
 }
 
 void Process::wait_for_signal() {
@@ -91,6 +133,8 @@ void Process::stop(int signal) {
   }
   stopping_ = true;
   log_.write(Log::Level::info, "", "stopping", {{"signal", std::to_string(signal)}});
+  manager_.stopping("stopping");
+  report_timer_->cancel();
   server_->stop();
   for (upstream::Connection* connection : connections_) {
     asio::post(connection->executor(), [this, connection] { connection->stop(config_.shutdown); });
@@ -123,11 +167,11 @@ std::vector<ipc::Upstream*> Process::all() {
   return {connections_.begin(), connections_.end()};
 }
 
-void Process::sample(std::function<void(std::vector<ConnectionSample>)> done) {
+void Process::sample(std::function<void(Samples)> done) {
   struct Gathering {
-    std::vector<ConnectionSample> samples;
+    Samples samples;
     std::size_t shards_left = 0;
-    std::function<void(std::vector<ConnectionSample>)> done;
+    std::function<void(Samples)> done;
   };
   const auto gathering = std::make_shared<Gathering>();
   gathering->shards_left = shards_.size();
@@ -137,28 +181,43 @@ void Process::sample(std::function<void(std::vector<ConnectionSample>)> done) {
       auto samples = std::make_shared<std::vector<ConnectionSample>>();
       for (const auto& connection : shard->connections())
         samples->push_back(sample_connection(*connection));
-      asio::post(first().context(), [gathering, samples] {
-        gathering->samples.insert(gathering->samples.end(), samples->begin(), samples->end());
-        if (--gathering->shards_left == 0) gathering->done(std::move(gathering->samples));
+      const net::HandshakeLimit& limit = shard->environment().handshakes();
+      const HandshakeSample handshakes{limit.under_way(), limit.waiting()};
+      asio::post(first().context(), [gathering, samples, handshakes] {
+        auto& all = gathering->samples;
+        all.connections.insert(all.connections.end(), samples->begin(), samples->end());
+        all.handshakes.push_back(handshakes);
+        if (--gathering->shards_left == 0) gathering->done(std::move(all));
       });
     });
   }
 }
 
-ProcessSample Process::sample_process() const {
-  return {.clients = server_->clients(),
-          .clients_limit = config_.ipc.limits.clients,
-          .started = started_};
+ProcessSample Process::sample_process(const std::vector<HandshakeSample>& handshakes) const {
+  ProcessSample sample{.clients = server_->clients(),
+                       .clients_limit = config_.ipc.limits.clients,
+                       .started = started_};
+  for (const HandshakeSample& shard : handshakes) {
+    sample.handshakes.under_way += shard.under_way;
+    sample.handshakes.waiting += shard.waiting;
+  }
+  sample.handshakes_limit = config_.connects.handshakes * handshakes.size();
+  sample.log_dropped = log_.dropped();
+  sample.state_write_failures = state_keeper_.failures();
+  for (const std::string& host : budgets_->named_hosts())
+    sample.host_budgets.emplace_back(host, budgets_->use_of_host(host, Clock::now()));
+  return sample;
 }
 
 void Process::metrics(std::function<void(std::string)> done) {
-  sample([this, done = std::move(done)](const std::vector<ConnectionSample>& samples) {
-    done(write_metrics(samples, sample_process()));
+  sample([this, done = std::move(done)](const Samples& samples) {
+    done(write_metrics(samples.connections, sample_process(samples.handshakes)));
   });
 }
 
 void Process::status(std::function<void(std::string)> done) {
-  sample([this, done = std::move(done)](const std::vector<ConnectionSample>& samples) {
+  sample([this, done = std::move(done)](const Samples& gathered) {
+    const auto& samples = gathered.connections;
     json::object states;
     for (const upstream::State state : upstream::all_states)
       states[upstream::state_name(state)] = 0;

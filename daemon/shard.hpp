@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "daemon/net/real_environment.hpp"
+#include "daemon/upstream/clock_watch.hpp"
 #include "daemon/upstream/connection.hpp"
 
 namespace wskeep::daemon {
@@ -15,7 +16,8 @@ namespace wskeep::daemon {
 /// by another thread, so that the data path has no lock.
 class Shard {
  public:
-  explicit Shard(net::TlsContexts& contexts);
+  /// `handshakes`: how many TLS handshakes there may be at once.
+  Shard(net::TlsContexts& contexts, std::uint32_t handshakes);
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
   ~Shard();
@@ -25,7 +27,10 @@ class Shard {
 
   /// Before `run`.
   upstream::Connection& add(const config::Connection& settings, const config::IpcLimits& limits,
-                            Log& log);
+                            upstream::ConnectBudgets& budgets, Log& log);
+
+  /// Before `run`: from then on the connections are told when the wall clock jumps.
+  void watch_clock();
 
   [[nodiscard]] const std::vector<std::unique_ptr<upstream::Connection>>& connections()
       const noexcept {
@@ -47,6 +52,7 @@ class Shard {
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   net::RealEnvironment environment_;
   std::vector<std::unique_ptr<upstream::Connection>> connections_;
+  upstream::ClockWatch clock_watch_;
   std::thread thread_;
 };
 

@@ -28,6 +28,14 @@ Route find_route(std::string_view path) {
   if (rest.empty()) return {Resource::connection, std::string(name)};
   if (rest == "/attempts") return {Resource::attempts, std::string(name)};
   if (rest == "/messages") return {Resource::messages, std::string(name)};
+  using Control = Upstream::Control;
+  constexpr std::array<std::pair<std::string_view, Control>, 3> controls{
+      {{"/reconnect", Control::reconnect},
+       {"/pause", Control::pause},
+       {"/resume", Control::resume}}};
+  for (const auto& [control_path, control] : controls) {
+    if (rest == control_path) return {Resource::control, std::string(name), control};
+  }
   return {};
 }
 

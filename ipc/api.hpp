@@ -20,13 +20,15 @@ struct Route {
     connection,
     attempts,
     messages,
+    control,
     status,
     metrics,
     health,
     readiness,
   };
   Resource resource = Resource::none;
-  std::string name{};  ///< of the connection
+  std::string name{};                                        ///< of the connection
+  Upstream::Control control = Upstream::Control::reconnect;  ///< what Resource::control asks for
 };
 
 [[nodiscard]] Route find_route(std::string_view path);

@@ -100,6 +100,17 @@ std::string join(const std::vector<std::string>& parts) {
   return joined;
 }
 
+/// Of whoever called connect(2), be the socket in whosever hands by now.
+std::optional<std::uint32_t> peer_uid(int socket) {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0 ||
+      credentials.pid <= 0) {
+    return std::nullopt;
+  }
+  return credentials.uid;
+}
+
 }  // namespace
 
 HttpSession::HttpSession(Descriptor descriptor, ClientSlot slot, Scope scope,
@@ -108,6 +119,7 @@ HttpSession::HttpSession(Descriptor descriptor, ClientSlot slot, Scope scope,
     : descriptor_(std::move(descriptor)),
       slot_(std::move(slot)),
       scope_(scope),
+      uid_(peer_uid(descriptor_.native_handle())),
       limits_(limits),
       directory_(directory),
       reader_(websocket::HttpReader::Kind::request,
@@ -238,7 +250,9 @@ asio::awaitable<Answer> HttpSession::answer() {
   }
   const std::string& method = reader_.head().method;
   const bool reads = method == "GET" || method == "HEAD";
-  if (!reads && route.resource != Resource::messages) co_return method_not_allowed("GET, HEAD");
+  const bool takes_posts =
+      route.resource == Resource::messages || route.resource == Resource::control;
+  if (!reads && !takes_posts) co_return method_not_allowed("GET, HEAD");
   switch (route.resource) {
     case Resource::health:
       co_return text_answer(200, "ok\n");
@@ -275,8 +289,13 @@ asio::awaitable<Answer> HttpSession::answer() {
 asio::awaitable<Answer> HttpSession::answer_connection(const Route& route, const Target& target) {
   Upstream* upstream = directory_.find(route.name);
   if (upstream == nullptr) co_return not_found();
+  const std::string& method = reader_.head().method;
+  if (route.resource == Resource::control) {
+    if (method != "POST") co_return method_not_allowed("POST");
+    Answer controlled = co_await control(*upstream, route.control);
+    co_return controlled;
+  }
   if (route.resource == Resource::messages) {
-    const std::string& method = reader_.head().method;
     if (method == "POST") {
       Answer posted = co_await post_message(*upstream);
       co_return posted;
@@ -290,7 +309,7 @@ asio::awaitable<Answer> HttpSession::answer_connection(const Route& route, const
   const bool attempts = route.resource == Resource::attempts;
   std::string body = co_await call_on(upstream->executor(), [&] {
     if (!attempts) return boost::json::serialize(upstream->describe(Upstream::Detail::whole));
-    return boost::json::serialize(boost::json::object{{"cycles", upstream->describe_attempts()}});
+    return boost::json::serialize(upstream->describe_attempts());
   });
   co_return Answer{.body = body + "\n"};
 }
@@ -327,6 +346,21 @@ asio::awaitable<Answer> HttpSession::subscribe(Upstream& upstream, const Target&
   if (started) co_return Answer{.handed_over = true};
   descriptor_.assign(socket);
   co_return error_answer(400, "bad_request", "the cursor is ahead of the newest message");
+}
+
+asio::awaitable<Answer> HttpSession::control(Upstream& upstream, Upstream::Control what) {
+  // Whoever may open the socket may read and publish; what others depend on takes more.
+  if (!uid_ || (*uid_ != 0 && *uid_ != ::geteuid())) {
+    co_return error_answer(403, "not_allowed",
+                           "only root and the user that wskeepd runs as may reconnect, pause and "
+                           "resume connections");
+  }
+  std::string state = co_await call_on(upstream.executor(), [&] {
+    upstream.control(what, *uid_);
+    return std::string(upstream.state_name());
+  });
+  co_return Answer{.status = 202,
+                   .body = boost::json::serialize(boost::json::object{{"state", state}}) + "\n"};
 }
 
 asio::awaitable<Answer> HttpSession::post_message(Upstream& upstream) {

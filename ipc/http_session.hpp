@@ -4,7 +4,9 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,11 +46,13 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   boost::asio::awaitable<Answer> answer_connection(const Route& route, const Target& target);
   boost::asio::awaitable<Answer> subscribe(Upstream& upstream, const Target& target);
   boost::asio::awaitable<Answer> post_message(Upstream& upstream);
+  boost::asio::awaitable<Answer> control(Upstream& upstream, Upstream::Control what);
   void set_deadline(std::chrono::milliseconds timeout);
 
   boost::asio::posix::stream_descriptor descriptor_;
   ClientSlot slot_;
   Scope scope_;
+  std::optional<std::uint32_t> uid_;  ///< who connected; nullopt: not over a Unix socket
   config::IpcLimits limits_;
   Directory& directory_;
   websocket::HttpReader reader_;

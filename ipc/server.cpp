@@ -80,10 +80,19 @@ Server::~Server() {
   stop();
 }
 
-void Server::listen() {
-  state_->file.emplace(state_->ipc.socket, state_->ipc.mode, state_->ipc.group);
-  state_->doors.push_back(std::make_shared<State::Door>(
-      Descriptor(state_->executor, state_->file->take_listener()), HttpSession::Scope::everything));
+void Server::listen(std::optional<int> handed_over) {
+  if (handed_over) {
+    const std::string error = SocketFile::handed_over_error(*handed_over, state_->ipc.socket);
+    if (!error.empty()) {
+      ::close(*handed_over);
+      throw std::runtime_error(error);
+    }
+  } else {
+    state_->file.emplace(state_->ipc.socket, state_->ipc.mode, state_->ipc.group);
+    handed_over = state_->file->take_listener();
+  }
+  state_->doors.push_back(std::make_shared<State::Door>(Descriptor(state_->executor, *handed_over),
+                                                        HttpSession::Scope::everything));
   if (!state_->metrics.listen.empty()) state_->open_metrics();
   for (const auto& door : state_->doors) state_->wait(door);
 }

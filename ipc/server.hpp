@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "config/config.hpp"
@@ -27,7 +28,10 @@ class Server {
 
   /// Begins to accept. Throws std::runtime_error that says which address cannot be had, and why:
   /// another daemon uses the socket, the directory is missing, there is no such group.
-  void listen();
+  ///
+  /// `handed_over`: a socket that already listens at `ipc.socket`, as a service manager makes it;
+  /// it is closed at the end, and its file, mode and group are that manager's concern.
+  void listen(std::optional<int> handed_over = std::nullopt);
 
   /// No new clients, and no new requests of those that are there. Removes the socket file.
   void stop();

@@ -102,6 +102,18 @@ void SocketFile::bind_and_listen(std::uint32_t mode, const std::string& group) {
   inode_ = status.st_ino;
 }
 
+std::string SocketFile::handed_over_error(int listener, const std::filesystem::path& file) {
+  sockaddr_un address{};
+  socklen_t size = sizeof address - 1;  // so that the path ends in any case
+  if (::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
+      address.sun_family != AF_UNIX) {
+    return "ipc.socket: what was handed over is not a Unix socket";
+  }
+  if (file == address.sun_path) return "";
+  return "ipc.socket is " + file.string() + ", but the socket that was handed over lies at " +
+         address.sun_path + ": make them equal (ListenStream= of wskeepd.socket)";
+}
+
 int SocketFile::take_listener() noexcept {
   return std::exchange(listener_, -1);
 }

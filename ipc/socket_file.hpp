@@ -18,6 +18,10 @@ class SocketFile {
   /// Removes the file if it is still ours.
   ~SocketFile();
 
+  /// Whether a listening socket that somebody else made lies at `file`; with a sentence where not.
+  [[nodiscard]] static std::string handed_over_error(int listener,
+                                                     const std::filesystem::path& file);
+
   /// The listening socket; the caller takes it and closes it.
   [[nodiscard]] int take_listener() noexcept;
 

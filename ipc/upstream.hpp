@@ -49,7 +49,7 @@ class Upstream {
 
   enum class Detail : std::uint8_t { summary, whole };
   [[nodiscard]] virtual boost::json::object describe(Detail detail) const = 0;
-  [[nodiscard]] virtual boost::json::array describe_attempts() const = 0;
+  [[nodiscard]] virtual boost::json::object describe_attempts() const = 0;
 
   /// Takes a message to be sent, whole, when `flush` is called. `payload` is masked while it is
   /// copied. The observer, when there is one, is told later what became of it, never from within
@@ -67,7 +67,8 @@ class Upstream {
     pause,      ///< end the session and get none until `resume` or `reconnect`
     resume,
   };
-  virtual void control(Control what) = 0;
+  /// `uid`: who asks.
+  virtual void control(Control what, std::uint32_t uid) = 0;
 
   /// False while so much waits to be sent that publishers are not to be read from.
   [[nodiscard]] virtual bool accepts_more() const noexcept = 0;

@@ -20,10 +20,10 @@ namespace wskeep::net {
 /// others.
 class HandshakeLimit {
  public:
-  static constexpr std::size_t at_once = 32;
   static constexpr std::chrono::milliseconds longest{1'000};
 
-  explicit HandshakeLimit(boost::asio::any_io_executor executor, std::size_t limit = at_once)
+  /// `limit`: how many places there are, at least one.
+  explicit HandshakeLimit(boost::asio::any_io_executor executor, std::size_t limit)
       : executor_(std::move(executor)), limit_(limit) {}
 
   /// A place, given back when it is destroyed. The limit outlives it.
@@ -47,7 +47,10 @@ class HandshakeLimit {
   /// Waits for a place, first come, first served; nothing when cancelled.
   [[nodiscard]] boost::asio::awaitable<std::optional<Place>> enter();
 
+  /// Places that are held; not those that were lost to time.
   [[nodiscard]] std::size_t under_way() const noexcept { return holders_.size(); }
+  /// How many stand in line.
+  [[nodiscard]] std::size_t waiting() const noexcept { return waiters_.size(); }
 
  private:
   struct Holder {

@@ -41,6 +41,16 @@ std::optional<asio::ip::address> to_address(const sockaddr* socket_address) {
   return asio::ip::address_v6(bytes, six.sin6_scope_id);
 }
 
+/// Of the addresses and of the aliases on the way to them; max() where there are none.
+std::chrono::seconds least_ttl(const ares_addrinfo& information) {
+  auto least = std::chrono::seconds::max();
+  for (const ares_addrinfo_node* node = information.nodes; node != nullptr; node = node->ai_next)
+    least = std::min(least, std::chrono::seconds(std::max(node->ai_ttl, 0)));
+  for (const ares_addrinfo_cname* alias = information.cnames; alias != nullptr; alias = alias->next)
+    least = std::min(least, std::chrono::seconds(std::max(alias->ttl, 0)));
+  return least;
+}
+
 }  // namespace
 
 /// Shared with the pending handlers of the watchers, which find it closed and leave.
@@ -73,6 +83,7 @@ struct NameQuery::State : std::enable_shared_from_this<State> {
   std::map<int, std::shared_ptr<Watcher>> watchers;
   std::vector<asio::ip::address> addresses;
   std::optional<daemon::TimePoint> first;
+  std::chrono::seconds ttl = std::chrono::seconds::max();
   int pending = 0;  ///< families not yet answered
   int status = ARES_SUCCESS;
 };
@@ -113,6 +124,7 @@ void NameQuery::State::ask(const std::string& host, int family) {
 void NameQuery::State::on_answer(int code, ares_addrinfo* information) {
   --pending;
   if (information != nullptr) {
+    ttl = std::min(ttl, least_ttl(*information));
     for (const ares_addrinfo_node* node = information->nodes; node != nullptr; node = node->ai_next)
       if (const auto address = to_address(node->ai_addr)) addresses.push_back(*address);
     ares_freeaddrinfo(information);
@@ -201,6 +213,13 @@ const std::vector<asio::ip::address>& NameQuery::addresses() const noexcept {
   return state_->addresses;
 }
 
+std::chrono::seconds NameQuery::ttl() const noexcept {
+  const bool whole = state_->pending == 0 &&
+                     (state_->status == ARES_SUCCESS || state_->status == ARES_ENODATA) &&
+                     state_->ttl != std::chrono::seconds::max();
+  return whole ? state_->ttl : std::chrono::seconds{0};
+}
+
 Failure NameQuery::failure(const std::string& host) const {
   if (state_->pending > 0)
     return {Error::resolve_timeout, "no name server answered in time for " + host};
@@ -214,6 +233,12 @@ Failure NameQuery::failure(const std::string& host) const {
       return {Error::resolve_timeout, "no name server answered in time for " + host};
     case ARES_ENOMEM:
       return {Error::out_of_resources, "no memory to look up " + host};
+    case ARES_ESERVFAIL:
+    case ARES_EREFUSED:
+    case ARES_ECONNREFUSED:  // what c-ares says when all of them did one of these
+      return {Error::resolve_failed, "no name server would answer for " + host +
+                                         ": each failed, refused or cannot be reached (see "
+                                         "resolv.conf)"};
     default:
       return {Error::resolve_failed,
               "looking up " + host + " failed: " + ares_strerror(state_->status)};

@@ -42,6 +42,10 @@ class NameQuery {
 
   [[nodiscard]] const std::vector<boost::asio::ip::address>& addresses() const noexcept;
 
+  /// How long the addresses hold: the least of all records. Zero for those of the hosts file, and
+  /// when a family's answer is missing, for then there may be more to know.
+  [[nodiscard]] std::chrono::seconds ttl() const noexcept;
+
   /// Why there are no addresses.
   [[nodiscard]] daemon::Failure failure(const std::string& host) const;
 

@@ -1,6 +1,9 @@
 #include "daemon/net/readiness.hpp"
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
 namespace wskeep::net {
@@ -36,8 +39,8 @@ asio::posix::stream_descriptor::wait_type wait_type(Readiness::Direction directi
 
 }  // namespace
 
-Readiness::Readiness(asio::any_io_executor executor, int descriptor)
-    : state_(std::make_shared<State>(std::move(executor), descriptor)), number_(descriptor) {}
+Readiness::Readiness(const asio::any_io_executor& executor, int descriptor)
+    : state_(std::make_shared<State>(executor, descriptor)), number_(descriptor) {}
 
 Readiness::~Readiness() {
   state_->observer = nullptr;
@@ -74,6 +77,13 @@ void Readiness::post_readable() {
   asio::post(state_->descriptor.get_executor(), [state = state_] {
     if (!state->closed) state->readable();
   });
+}
+
+asio::awaitable<bool> ready(asio::posix::stream_descriptor& descriptor,
+                            Readiness::Direction direction) {
+  co_await descriptor.async_wait(wait_type(direction), asio::as_tuple(asio::use_awaitable));
+  const auto state = co_await asio::this_coro::cancellation_state;
+  co_return state.cancelled() == asio::cancellation_type::none;
 }
 
 }  // namespace wskeep::net

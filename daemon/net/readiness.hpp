@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdint>
 #include <memory>
@@ -14,7 +15,7 @@ namespace wskeep::net {
 class Readiness {
  public:
   /// Takes the descriptor over; closes it at the end.
-  Readiness(boost::asio::any_io_executor executor, int descriptor);
+  Readiness(const boost::asio::any_io_executor& executor, int descriptor);
   ~Readiness();
   Readiness(const Readiness&) = delete;
   Readiness& operator=(const Readiness&) = delete;
@@ -43,5 +44,9 @@ class Readiness {
   std::shared_ptr<State> state_;
   int number_;
 };
+
+/// Waits until a socket is ready; false when cancelled.
+[[nodiscard]] boost::asio::awaitable<bool> ready(boost::asio::posix::stream_descriptor& descriptor,
+                                                 Readiness::Direction direction);
 
 }  // namespace wskeep::net

@@ -49,11 +49,11 @@ std::uint64_t seed() {
 }  // namespace
 
 RealEnvironment::RealEnvironment(asio::io_context& context, TlsContexts& contexts,
-                                 std::string servers)
+                                 std::string servers, std::uint32_t handshakes)
     : context_(context),
       contexts_(contexts),
       resolver_(context.get_executor(), std::move(servers)),
-      handshakes_(context.get_executor()),
+      handshakes_(context.get_executor(), handshakes),
       random_(seed()) {}
 
 std::uint32_t RealEnvironment::unpredictable() {

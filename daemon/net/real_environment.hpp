@@ -18,9 +18,9 @@ namespace wskeep::net {
 /// The environment as it is. One per shard; `context` and `contexts` outlive it.
 class RealEnvironment final : public daemon::Environment {
  public:
-  /// `servers`: see Resolver.
-  RealEnvironment(boost::asio::io_context& context, TlsContexts& contexts,
-                  std::string servers = {});
+  /// `servers`: see Resolver. `handshakes`: TLS handshakes at once.
+  RealEnvironment(boost::asio::io_context& context, TlsContexts& contexts, std::string servers = {},
+                  std::uint32_t handshakes = config::Connects{}.handshakes);
 
   [[nodiscard]] boost::asio::any_io_executor executor() override { return context_.get_executor(); }
   [[nodiscard]] daemon::TimePoint now() const override { return daemon::Clock::now(); }
@@ -35,6 +35,9 @@ class RealEnvironment final : public daemon::Environment {
       std::chrono::milliseconds timeout) override;
   [[nodiscard]] boost::asio::awaitable<daemon::DialResult> dial(
       DialTarget target, daemon::DialProgress& progress) override;
+
+  /// For those who count them. On the shard's thread.
+  [[nodiscard]] const HandshakeLimit& handshakes() const noexcept { return handshakes_; }
 
  private:
   boost::asio::io_context& context_;

@@ -46,13 +46,13 @@ std::optional<std::vector<address>> known_addresses(const std::string& host) {
 }
 
 ResolveResult to_result(const std::vector<address>& addresses, const std::string& host,
-                        std::uint16_t port, Family family) {
+                        std::uint16_t port, Family family, std::chrono::seconds ttl) {
   std::vector<Endpoint> endpoints;
   for (const address& one : addresses) {
     const bool wanted = family == Family::any || one.is_v6() == (family == Family::ipv6);
     if (wanted && endpoints.size() < Resolver::max_answers) endpoints.emplace_back(one, port);
   }
-  if (!endpoints.empty()) return daemon::Resolved{std::move(endpoints), std::chrono::seconds{0}};
+  if (!endpoints.empty()) return daemon::Resolved{std::move(endpoints), ttl};
   const std::string kind = family == Family::ipv4 ? "IPv4 " : family == Family::ipv6 ? "IPv6 " : "";
   return Failure{Error::resolve_failed, host + " has no " + kind + "address"};
 }
@@ -83,13 +83,15 @@ Resolver::Resolver(asio::any_io_executor executor, std::string servers)
 
 asio::awaitable<ResolveResult> Resolver::resolve(std::string host, std::uint16_t port,
                                                  Family family, std::chrono::milliseconds timeout) {
-  if (const auto known = known_addresses(host)) co_return to_result(*known, host, port, family);
+  if (const auto known = known_addresses(host))
+    co_return to_result(*known, host, port, family, std::chrono::seconds::max());
   const daemon::TimePoint deadline = Clock::now() + timeout;
   asio::steady_timer timer(executor_);
   NameQuery query(executor_, [&timer] { timer.cancel(); });
   query.start(host, servers_, family, timeout);
   if (!co_await run(query, timer, deadline)) co_return Failure{Error::stopped, "stopped"};
-  if (!query.addresses().empty()) co_return to_result(query.addresses(), host, port, family);
+  if (!query.addresses().empty())
+    co_return to_result(query.addresses(), host, port, family, query.ttl());
   co_return query.failure(host);
 }
 

@@ -4,8 +4,10 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <cerrno>
+#include <limits>
 #include <sstream>
 
 namespace wskeep::net {
@@ -40,11 +42,15 @@ Error error_of_errno(int number) noexcept {
   }
 }
 
+Error error_of_io(int number) noexcept {
+  return number == ETIMEDOUT ? Error::send_timeout : error_of_errno(number);
+}
+
 namespace {
 
 IoResult result_of_errno() noexcept {
   if (errno == EAGAIN || errno == EWOULDBLOCK) return {};
-  return {IoResult::Status::failed, 0, error_of_errno(errno)};
+  return {IoResult::Status::failed, 0, error_of_io(errno)};
 }
 
 std::string describe(int descriptor, decltype(&::getsockname) ask) {
@@ -88,8 +94,26 @@ int make_socket(int family) noexcept {
   if (descriptor < 0) return -1;
   const int on = 1;
   ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  ::setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
   return descriptor;
+}
+
+void limit_silence(int descriptor, std::chrono::milliseconds user_timeout,
+                   std::chrono::milliseconds probe_after) noexcept {
+  const auto set = [descriptor](int level, int name, std::int64_t value) {
+    const auto number =
+        static_cast<int>(std::min<std::int64_t>(value, std::numeric_limits<int>::max()));
+    ::setsockopt(descriptor, level, name, &number, sizeof number);
+  };
+  if (user_timeout.count() > 0) set(IPPROTO_TCP, TCP_USER_TIMEOUT, user_timeout.count());
+  if (probe_after.count() <= 0) return;
+  constexpr std::int64_t longest = 32'767;  // seconds; what the kernel takes
+  constexpr int probes = 3;
+  const std::int64_t idle =
+      std::min(std::chrono::ceil<std::chrono::seconds>(probe_after).count(), longest);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, idle);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, (idle + probes - 1) / probes);
+  set(IPPROTO_TCP, TCP_KEEPCNT, probes);
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
 }  // namespace wskeep::net

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "daemon/error.hpp"
+#include "daemon/net/transport.hpp"
 
 struct bio_st;
 
@@ -14,9 +15,12 @@ namespace wskeep::net {
 ///
 /// With read-ahead on, OpenSSL receives many records with one call into a buffer of its own, which
 /// it has only while bytes lie in it: an idle connection has none.
+///
+/// The way may also be another transport, whose observer then belongs to others.
 class SocketBio {
  public:
   explicit SocketBio(int descriptor) noexcept : descriptor_(descriptor) {}
+  explicit SocketBio(Transport& below) noexcept : below_(&below) {}  ///< which outlives this
   SocketBio(const SocketBio&) = delete;
   SocketBio& operator=(const SocketBio&) = delete;
 
@@ -32,7 +36,8 @@ class SocketBio {
  private:
   friend struct SocketBioCallbacks;
 
-  int descriptor_;
+  int descriptor_ = -1;
+  Transport* below_ = nullptr;
   bool drained_ = false;  ///< nothing is left in the socket
   bool ended_ = false;    ///< a FIN came
   daemon::Error error_ = daemon::Error::none;

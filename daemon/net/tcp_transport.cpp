@@ -2,8 +2,6 @@
 
 #include <sys/socket.h>
 
-#include <utility>
-
 #include "daemon/net/readiness.hpp"
 #include "daemon/net/socket.hpp"
 
@@ -13,8 +11,8 @@ namespace {
 
 class TcpTransport final : public Transport {
  public:
-  TcpTransport(boost::asio::any_io_executor executor, int descriptor)
-      : readiness_(std::move(executor), descriptor) {
+  TcpTransport(const boost::asio::any_io_executor& executor, int descriptor)
+      : readiness_(executor, descriptor) {
     describe_addresses(descriptor, information_);
   }
 
@@ -46,9 +44,9 @@ class TcpTransport final : public Transport {
 
 }  // namespace
 
-std::unique_ptr<Transport> make_tcp_transport(boost::asio::any_io_executor executor,
+std::unique_ptr<Transport> make_tcp_transport(const boost::asio::any_io_executor& executor,
                                               int descriptor) {
-  return std::make_unique<TcpTransport>(std::move(executor), descriptor);
+  return std::make_unique<TcpTransport>(executor, descriptor);
 }
 
 }  // namespace wskeep::net

@@ -8,7 +8,7 @@
 namespace wskeep::net {
 
 /// Bare TCP. Takes over a connected, non-blocking socket.
-[[nodiscard]] std::unique_ptr<Transport> make_tcp_transport(boost::asio::any_io_executor executor,
-                                                            int descriptor);
+[[nodiscard]] std::unique_ptr<Transport> make_tcp_transport(
+    const boost::asio::any_io_executor& executor, int descriptor);
 
 }  // namespace wskeep::net

@@ -2,14 +2,13 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <system_error>
+#include <new>
+#include <string_view>
 
-#include "daemon/net/certificate.hpp"
+#include "daemon/net/tls_files.hpp"
 
 namespace wskeep::net {
 
@@ -60,35 +59,9 @@ int on_new_session(SSL* ssl, SSL_SESSION* session) {
   return 1;
 }
 
-int on_verified(int accepted, X509_STORE_CTX* verification) {
-  if (accepted == 1) return accepted;
-  const auto* ssl = static_cast<const SSL*>(
-      X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx()));
-  TlsPeer* peer = ssl == nullptr ? nullptr : peer_of(ssl);
-  if (peer != nullptr) peer->refusal = describe_refusal(verification);
-  return 0;
-}
-
 int on_certificate_wanted(SSL* ssl, X509** /*certificate*/, EVP_PKEY** /*key*/) {
   if (TlsPeer* peer = peer_of(ssl)) peer->certificate_missing = true;
   return 0;
-}
-
-/// A key with a passphrase is refused rather than asked for on a terminal.
-int no_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*data*/) {
-  return -1;
-}
-
-Failure file_failure(const std::string& what, const std::string& file) {
-  const char* reason = ERR_reason_error_string(ERR_peek_last_error());
-  std::string text = what + " " + file + " cannot be used";
-  struct stat status {};
-  if (::stat(file.c_str(), &status) != 0)
-    text += ": " + std::generic_category().message(errno);
-  else if (reason != nullptr)
-    text += std::string(": ") + reason;
-  ERR_clear_error();
-  return {Error::configuration, std::move(text)};
 }
 
 void set_options(SSL_CTX* context, const config::Tls& settings) {
@@ -98,71 +71,91 @@ void set_options(SSL_CTX* context, const config::Tls& settings) {
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, &on_verified);
+  install_certificate_check(context);
   SSL_CTX_set_read_ahead(context, 1);
   constexpr std::array<unsigned char, 9> protocols{8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
   SSL_CTX_set_alpn_protos(context, protocols.data(), protocols.size());
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context, &on_new_session);
   SSL_CTX_set_client_cert_cb(context, &on_certificate_wanted);
-  SSL_CTX_set_default_passwd_cb(context, &no_passphrase);
+  // An authority in the middle of a chain that is named in `ca` is accepted as it is.
+  X509_STORE_set_flags(SSL_CTX_get_cert_store(context), X509_V_FLAG_PARTIAL_CHAIN);
 }
 
-Failure load_authorities(SSL_CTX* context, const config::Tls& settings) {
-  if (settings.ca.empty()) {
-    if (SSL_CTX_set_default_verify_paths(context) == 1) return {};
-    return file_failure("the system's file of authorities", X509_get_default_cert_file());
+/// OpenSSL passes over names that it does not know.
+bool knows_all(SSL_CTX* context, std::string_view suites) {
+  const STACK_OF(SSL_CIPHER)* known = SSL_CTX_get_ciphers(context);
+  while (!suites.empty()) {
+    const std::size_t end = std::min(suites.find(':'), suites.size());
+    const std::string_view name = suites.substr(0, end);
+    bool found = false;
+    for (int i = 0; i < sk_SSL_CIPHER_num(known) && !found; ++i)
+      found = name == SSL_CIPHER_get_name(sk_SSL_CIPHER_value(known, i));
+    if (!found) return false;
+    suites.remove_prefix(std::min(end + 1, suites.size()));
   }
-  if (SSL_CTX_load_verify_file(context, settings.ca.c_str()) == 1) return {};
-  return file_failure("the file of authorities", settings.ca);
+  return true;
 }
 
-Failure load_certificate(SSL_CTX* context, const config::Tls& settings) {
-  if (settings.certificate.empty()) return {};
-  const std::string& key = settings.key.empty() ? settings.certificate : settings.key;
-  if (SSL_CTX_use_certificate_chain_file(context, settings.certificate.c_str()) != 1)
-    return file_failure("the client certificate", settings.certificate);
-  if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1 ||
-      SSL_CTX_check_private_key(context) != 1)
-    return file_failure("the client certificate's key", key);
-  return {};
+Failure limit_ciphers(SSL_CTX* context, const config::Tls& settings) {
+  const std::string& ciphers = settings.ciphers;
+  const std::string& suites = settings.ciphersuites;
+  std::string wrong;
+  if (!ciphers.empty() && SSL_CTX_set_cipher_list(context, ciphers.c_str()) != 1)
+    wrong =
+        "tls.ciphers names no cipher of TLS 1.2 that OpenSSL knows; see openssl ciphers -tls1_2";
+  if (!suites.empty() &&
+      (SSL_CTX_set_ciphersuites(context, suites.c_str()) != 1 || !knows_all(context, suites)))
+    wrong = "tls.ciphersuites names one that OpenSSL does not know; see openssl ciphers -s -tls1_3";
+  if (wrong.empty()) return {};
+  ERR_clear_error();
+  return {Error::configuration, std::move(wrong)};
+}
+
+std::variant<CertificateRules, Failure> make_rules(const config::Tls& settings) {
+  CertificateRules rules{settings.verify, settings.ignore, {}};
+  for (const std::string& text : settings.pin_sha256) {
+    std::string pin = normalized_pin(text);
+    if (pin.empty())
+      return Failure{Error::configuration,
+                     "tls.pin_sha256 has \"" + text + "\", which is not the base64 of 32 bytes"};
+    rules.pins.push_back(std::move(pin));
+  }
+  return rules;
 }
 
 TlsContexts::Result make_context(const config::Tls& settings) {
   ERR_clear_error();
+  auto rules = make_rules(settings);
+  if (auto* failure = std::get_if<Failure>(&rules)) return std::move(*failure);
   std::unique_ptr<SSL_CTX, FreeTls> context(SSL_CTX_new(TLS_client_method()));
   if (!context) return Failure{Error::out_of_resources, "no memory for a TLS context"};
   set_options(context.get(), settings);
-  if (Failure failure = load_authorities(context.get(), settings); failure.error != Error::none)
-    return failure;
-  if (Failure failure = load_certificate(context.get(), settings); failure.error != Error::none)
-    return failure;
+  for (const auto load :
+       {&limit_ciphers, &load_authorities, &load_revocation_lists, &load_client_certificate}) {
+    if (Failure failure = load(context.get(), settings); failure.error != Error::none)
+      return failure;
+  }
   ERR_clear_error();
-  return std::make_shared<TlsContext>(std::move(context));
+  return std::make_shared<TlsContext>(std::move(context),
+                                      std::move(std::get<CertificateRules>(rules)),
+                                      !settings.ciphers.empty() || !settings.ciphersuites.empty());
 }
 
 }  // namespace
 
-std::vector<TlsContexts::Stamp> TlsContexts::stamps_of(const config::Tls& settings) {
-  std::vector<Stamp> stamps;
-  const std::string system = X509_get_default_cert_file();
-  for (const std::string& file :
-       {settings.ca.empty() ? system : settings.ca, settings.certificate, settings.key}) {
-    struct stat status {};
-    if (file.empty() || ::stat(file.c_str(), &status) != 0)
-      stamps.emplace_back();
-    else
-      stamps.push_back({status.st_dev, status.st_ino, status.st_size,
-                        status.st_mtim.tv_sec * 1'000'000'000LL + status.st_mtim.tv_nsec});
-  }
-  return stamps;
+void offer_session(ssl_st* ssl, TlsPeer& peer) {
+  const TlsSession session = peer.context->take_session(peer.session_key);
+  if (!session) return;
+  SSL_set_session(ssl, session.get());
+  if (!accepts_chain_of_session(ssl)) SSL_set_session(ssl, nullptr);
 }
 
 TlsContexts::Result TlsContexts::get(const config::Tls& settings) {
   config::Tls wanted = settings;
   wanted.server_name.clear();  // belongs to one connection, not to the context
   // Before the files are read: one that changes meanwhile is read again the next time.
-  std::vector<Stamp> stamps = stamps_of(wanted);
+  std::vector<FileStamp> stamps = stamps_of(wanted);
   const std::lock_guard lock(mutex_);
   const auto found = std::find_if(entries_.begin(), entries_.end(),
                                   [&](const Entry& entry) { return entry.settings == wanted; });

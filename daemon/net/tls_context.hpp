@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -11,7 +10,10 @@
 
 #include "config/config.hpp"
 #include "daemon/error.hpp"
+#include "daemon/net/certificate_check.hpp"
+#include "daemon/net/file_stamp.hpp"
 
+struct ssl_st;
 struct ssl_ctx_st;
 struct ssl_session_st;
 
@@ -27,10 +29,14 @@ using TlsSession = std::unique_ptr<ssl_session_st, FreeTls>;
 /// same settings; any thread may call.
 class TlsContext {
  public:
-  explicit TlsContext(std::unique_ptr<ssl_ctx_st, FreeTls> context)
-      : context_(std::move(context)) {}
+  /// `ciphers_limited`: the settings allow fewer ciphers than OpenSSL would.
+  TlsContext(std::unique_ptr<ssl_ctx_st, FreeTls> context, CertificateRules rules,
+             bool ciphers_limited)
+      : context_(std::move(context)), rules_(std::move(rules)), ciphers_limited_(ciphers_limited) {}
 
   [[nodiscard]] ssl_ctx_st* native() const noexcept { return context_.get(); }
+  [[nodiscard]] const CertificateRules& rules() const noexcept { return rules_; }
+  [[nodiscard]] bool ciphers_limited() const noexcept { return ciphers_limited_; }
 
   /// `key` tells servers apart: name and port.
   void keep_session(const std::string& key, TlsSession session);
@@ -44,6 +50,8 @@ class TlsContext {
 
  private:
   std::unique_ptr<ssl_ctx_st, FreeTls> context_;
+  CertificateRules rules_;
+  bool ciphers_limited_;
   std::mutex mutex_;
   std::deque<std::pair<std::string, TlsSession>> sessions_;  ///< oldest first
 };
@@ -55,7 +63,12 @@ struct TlsPeer {
   std::string session_key;
   daemon::Failure refusal;  ///< why the peer's certificate was refused; Error::none: was not
   bool certificate_missing = false;  ///< the peer asked for a client certificate, and there is none
+  std::vector<daemon::Failure> ignored_faults{};  ///< see TransportInformation
 };
+
+/// Has the SSL object, to which its TlsPeer is known, resume the newest session with that server,
+/// where there is one that would be accepted now.
+void offer_session(ssl_st* ssl, TlsPeer& peer);
 
 /// The TLS contexts of the process. One is made for each distinct setting and shared, since one
 /// with the system's authorities costs some 40 ms and 1 MiB. Any thread may call.
@@ -63,8 +76,9 @@ class TlsContexts {
  public:
   using Result = std::variant<std::shared_ptr<TlsContext>, daemon::Failure>;
 
-  /// The context for these settings, made anew when one of its files has changed on disk. Fails
-  /// with Error::configuration when a file is gone or is not what it should be.
+  /// The context for these settings, made anew when one of its files has changed on disk; the
+  /// sessions of the old one are not resumed. Fails with Error::configuration when a file is gone
+  /// or is not what it should be, or a setting is not.
   [[nodiscard]] Result get(const config::Tls& settings);
 
   /// Contexts kept at once; beyond, the one not asked for longest is dropped (connections that use
@@ -72,20 +86,11 @@ class TlsContexts {
   static constexpr std::size_t capacity = 64;
 
  private:
-  /// A file as it was when it was read.
-  struct Stamp {
-    std::uint64_t device = 0;
-    std::uint64_t inode = 0;
-    std::int64_t size = 0;
-    std::int64_t changed = 0;  ///< nanoseconds
-    friend bool operator==(const Stamp&, const Stamp&) = default;
-  };
   struct Entry {
     config::Tls settings;
-    std::vector<Stamp> stamps;
+    std::vector<FileStamp> stamps;
     std::shared_ptr<TlsContext> context;
   };
-  [[nodiscard]] static std::vector<Stamp> stamps_of(const config::Tls& settings);
 
   std::mutex mutex_;
   std::vector<Entry> entries_;  ///< the last asked for is at the back

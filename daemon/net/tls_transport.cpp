@@ -11,6 +11,7 @@
 
 #include "daemon/net/certificate.hpp"
 #include "daemon/net/socket.hpp"
+#include "daemon/net/tls_failure.hpp"
 
 namespace wskeep::net {
 
@@ -26,18 +27,32 @@ void TlsTransport::FreeSsl::operator()(ssl_st* ssl) const noexcept {
 TlsTransport::TlsTransport(boost::asio::any_io_executor executor, int descriptor,
                            std::shared_ptr<TlsContext> context, const std::string& name,
                            std::string server)
-    : readiness_(std::move(executor), descriptor),
+    : own_(std::in_place, std::move(executor), descriptor),
+      readiness_(*own_),
       bio_(descriptor),
       peer_{std::move(context), std::move(server), {}, false},
       ssl_(SSL_new(peer_.context->native())) {
+  begin(name);
+}
+
+TlsTransport::TlsTransport(std::unique_ptr<TlsTransport> outer, std::shared_ptr<TlsContext> context,
+                           const std::string& name, std::string server)
+    : outer_(std::move(outer)),
+      readiness_(outer_->readiness_),
+      bio_(*outer_),
+      peer_{std::move(context), std::move(server), {}, false},
+      ssl_(SSL_new(peer_.context->native())) {
+  begin(name);
+}
+
+void TlsTransport::begin(const std::string& name) {
   BIO* bio = ssl_ ? bio_.make_native() : nullptr;
   if (bio == nullptr) throw std::bad_alloc();
   SSL_set_bio(ssl_.get(), bio, bio);
   SSL_set_app_data(ssl_.get(), &peer_);
   SSL_set_connect_state(ssl_.get());
   set_name(name);
-  if (const TlsSession session = peer_.context->take_session(peer_.session_key))
-    SSL_set_session(ssl_.get(), session.get());
+  offer_session(ssl_.get(), peer_);
 }
 
 TlsTransport::~TlsTransport() {
@@ -68,26 +83,26 @@ IoResult TlsTransport::handshake() {
   bio_.refill();
   const int code = SSL_do_handshake(ssl_.get());
   if (code == 1) {
+    failure_ = protocol_failure(ssl_.get());
+    if (failure_.error != Error::none) return {Status::failed, 0, failure_.error};
     describe();
     // What came together with the end of the handshake lies within OpenSSL: the socket will not
-    // tell of it.
-    more_ = SSL_has_pending(ssl_.get()) == 1;
+    // tell of it. With a TLS around ours, it may lie there; then a read that brings nothing is
+    // cheaper than to know.
+    more_ = SSL_has_pending(ssl_.get()) == 1 || outer_ != nullptr;
     return {Status::done, 0, Error::none};
   }
   const IoResult result = stopped(code, read_direction_);
-  if (result.status != Status::would_block) failure_ = handshake_failure(result);
+  if (result.status != Status::would_block) failure_ = handshake_failure();
   ERR_clear_error();
   return result;
 }
 
-Failure TlsTransport::handshake_failure(IoResult result) const {
+Failure TlsTransport::handshake_failure() const {
   if (peer_.refusal.error != Error::none) return peer_.refusal;
   if (bio_.ended()) return {Error::connection_closed, "the server closed TCP during the handshake"};
-  if (result.error == Error::client_certificate_required)
-    return {result.error, "the server requires a client certificate"};
   if (bio_.error() != Error::none) return {bio_.error(), "TCP failed during the handshake"};
-  const char* reason = ERR_reason_error_string(ERR_peek_error());
-  return {result.error, std::string("TLS: ") + (reason == nullptr ? "unknown error" : reason)};
+  return handshake_failure_of_queue(peer_);
 }
 
 void TlsTransport::describe() {
@@ -95,6 +110,9 @@ void TlsTransport::describe() {
   information_.tls_version = SSL_get_version(ssl_.get());
   information_.cipher = SSL_get_cipher_name(ssl_.get());
   information_.resumed = SSL_session_reused(ssl_.get()) == 1;
+  information_.verified = peer_.context->rules().verify && peer_.ignored_faults.empty();
+  information_.ignored_faults = peer_.ignored_faults;
+  information_.client_certificate_missing = peer_.certificate_missing;
   information_.certificates = describe_chain(ssl_.get());
 }
 
@@ -151,36 +169,30 @@ IoResult TlsTransport::write(std::span<const std::byte> data) noexcept {
 IoResult TlsTransport::stopped(int code, Direction& direction) noexcept {
   switch (SSL_get_error(ssl_.get(), code)) {
     case SSL_ERROR_WANT_READ:
-      direction = Direction::read;
+      direction = outer_ ? outer_->read_direction_ : Direction::read;
       return {};
     case SSL_ERROR_WANT_WRITE:
-      direction = Direction::write;
+      direction = outer_ ? outer_->write_direction_ : Direction::write;
       return {};
     case SSL_ERROR_ZERO_RETURN:
       return {Status::end, 0, Error::none};
     default:
       broken_ = true;
+      if (alert_in_queue()) return {Status::failed, 0, error_of_queue(peer_)};
       if (bio_.ended()) return {Status::end, 0, Error::tls_truncated};
       if (bio_.error() != Error::none) return {Status::failed, 0, bio_.error()};
-      return {Status::failed, 0, error_of_queue()};
+      return {Status::failed, 0, error_of_queue(peer_)};
   }
-}
-
-/// A server that wants a client certificate says so with an alert of its own in TLS 1.3 (RFC
-/// 8446, 6.2), and only after our end of the handshake is over; in TLS 1.2 with a general one.
-Error TlsTransport::error_of_queue() const noexcept {
-  const int reason = ERR_GET_REASON(ERR_peek_error());
-  if (reason == SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED) return Error::client_certificate_required;
-  const bool alert = reason >= SSL_AD_REASON_OFFSET;
-  if (alert && peer_.certificate_missing) return Error::client_certificate_required;
-  return Error::tls_protocol;
 }
 
 void TlsTransport::shutdown() noexcept {
   ERR_clear_error();
   if (!broken_ && SSL_is_init_finished(ssl_.get()) == 1) SSL_shutdown(ssl_.get());
   ERR_clear_error();
-  ::shutdown(readiness_.descriptor(), SHUT_WR);
+  if (outer_)
+    outer_->shutdown();
+  else
+    ::shutdown(readiness_.descriptor(), SHUT_WR);
 }
 
 }  // namespace wskeep::net

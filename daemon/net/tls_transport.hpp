@@ -2,6 +2,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "daemon/net/readiness.hpp"
@@ -20,6 +21,10 @@ class TlsTransport final : public Transport {
   /// `server`: what sessions are resumed by; name and port. Takes the descriptor over.
   TlsTransport(boost::asio::any_io_executor executor, int descriptor,
                std::shared_ptr<TlsContext> context, const std::string& name, std::string server);
+
+  /// The same within another TLS that is open: that of a proxy.
+  TlsTransport(std::unique_ptr<TlsTransport> outer, std::shared_ptr<TlsContext> context,
+               const std::string& name, std::string server);
   ~TlsTransport() override;
 
   /// One step of the handshake. `done` (with no bytes): it is over, and the transport is open.
@@ -27,6 +32,7 @@ class TlsTransport final : public Transport {
   /// why not.
   [[nodiscard]] IoResult handshake();
   [[nodiscard]] Readiness::Direction waits_for() const noexcept { return read_direction_; }
+  [[nodiscard]] Readiness::Direction write_waits_for() const noexcept { return write_direction_; }
   [[nodiscard]] const daemon::Failure& failure() const noexcept { return failure_; }
   [[nodiscard]] Readiness& readiness() noexcept { return readiness_; }
 
@@ -46,13 +52,15 @@ class TlsTransport final : public Transport {
     void operator()(ssl_st* ssl) const noexcept;
   };
 
+  void begin(const std::string& name);
   void set_name(const std::string& name);
   void describe();
   [[nodiscard]] IoResult stopped(int code, Readiness::Direction& direction) noexcept;
-  [[nodiscard]] daemon::Error error_of_queue() const noexcept;
-  [[nodiscard]] daemon::Failure handshake_failure(IoResult result) const;
+  [[nodiscard]] daemon::Failure handshake_failure() const;
 
-  Readiness readiness_;
+  std::unique_ptr<TlsTransport> outer_;  ///< nullptr: directly over the socket
+  std::optional<Readiness> own_;         ///< without `outer_`
+  Readiness& readiness_;                 ///< of the socket, there is but one
   SocketBio bio_;
   TlsPeer peer_;
   std::unique_ptr<ssl_st, FreeSsl> ssl_;  ///< behind what it points to

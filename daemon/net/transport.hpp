@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -18,6 +19,8 @@ struct Certificate {
   std::string not_before;          ///< RFC 3339, UTC
   std::string not_after;
   std::string sha256;  ///< of the DER, lower-case hexadecimal
+  std::string pin;     ///< base64 of SHA-256 over the SubjectPublicKeyInfo, as `tls.pin_sha256`
+  std::chrono::sys_seconds expires{};  ///< not_after, to calculate with
 };
 
 /// What is known of an open transport. Strings are empty where there is nothing to say.
@@ -27,6 +30,14 @@ struct TransportInformation {
   std::string tls_version;  ///< "TLSv1.3"
   std::string cipher;
   bool resumed = false;
+  /// The server's certificate passed every check. False without TLS, with `tls.verify: false`, and
+  /// when faults were passed over.
+  bool verified = false;
+  /// What is wrong with the server's certificates and was passed over, because of `tls.verify:
+  /// false` or `tls.ignore`; each fault of each certificate once.
+  std::vector<daemon::Failure> ignored_faults;
+  /// The server asked for a client certificate, and none is configured.
+  bool client_certificate_missing = false;
   std::vector<Certificate> certificates;  ///< the server's own first
 };
 

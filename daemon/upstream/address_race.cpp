@@ -81,6 +81,12 @@ void AddressRace::failed(std::size_t address, TimePoint now) {
   if (!idle_reserve) next_start_ = std::min(next_start_, now);
 }
 
+void AddressRace::start_no_more(std::size_t address) {
+  entries_.at(address).state = State::over;
+  for (Entry& entry : entries_)
+    if (entry.state == State::waiting) entry.state = State::over;
+}
+
 bool AddressRace::exhausted() const noexcept {
   return std::all_of(entries_.begin(), entries_.end(),
                      [](const Entry& entry) { return entry.state == State::over; });

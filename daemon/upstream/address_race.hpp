@@ -51,6 +51,10 @@ class AddressRace {
   /// It failed at any stage. For one that was given up already: ignored.
   void failed(std::size_t address, daemon::TimePoint now);
 
+  /// This one, which was to be started, must not be, nor any other from now on. Those that run go
+  /// on.
+  void start_no_more(std::size_t address);
+
   /// No address is left that runs or could be started.
   [[nodiscard]] bool exhausted() const noexcept;
 

@@ -8,15 +8,19 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// Evenly in [0, limit]. The high bits scale, so the bias is below 2^-32 for limits of days.
+milliseconds clamped(std::chrono::seconds retry_after) noexcept {
+  return std::clamp(retry_after, std::chrono::seconds{0}, Backoff::longest_retry_after);
+}
+
+}  // namespace
+
 milliseconds draw(std::uint64_t random, milliseconds limit) noexcept {
+  // The high bits scale, so the bias is below 2^-32 for limits of days.
   constexpr std::int64_t days = 7LL * 24 * 3600 * 1000;
   const auto range = static_cast<std::uint64_t>(std::clamp<std::int64_t>(limit.count(), 0, days));
   const std::uint64_t scaled = ((random >> 32U) * (range + 1)) >> 32U;
   return milliseconds(static_cast<std::int64_t>(scaled));
 }
-
-}  // namespace
 
 milliseconds Backoff::ceiling() const noexcept {
   milliseconds limit = std::max(settings_.initial, floor);
@@ -30,14 +34,16 @@ milliseconds Backoff::next(std::uint64_t random,
   const milliseconds drawn = draw(random, ceiling());
   if (failures_ < UINT32_MAX) ++failures_;
   if (!retry_after) return std::max(drawn, floor);
-  const milliseconds asked = std::clamp(*retry_after, std::chrono::seconds{0}, longest_retry_after);
-  return std::max(asked + drawn, floor);
+  return std::max(clamped(*retry_after) + drawn, floor);
 }
 
-milliseconds Backoff::slowest(std::uint64_t random) noexcept {
+milliseconds Backoff::slowest(std::uint64_t random,
+                              std::optional<std::chrono::seconds> retry_after) noexcept {
   if (failures_ < UINT32_MAX) ++failures_;
   const milliseconds max = std::max({settings_.max, settings_.initial, floor});
-  return std::max(max / 2 + draw(random, max - max / 2), floor);
+  milliseconds least = max / 2;
+  if (retry_after) least = std::max<milliseconds>(least, clamped(*retry_after));
+  return std::max(least + draw(random, max - max / 2), floor);
 }
 
 void Backoff::session_ended(milliseconds lived) noexcept {

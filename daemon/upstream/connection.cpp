@@ -25,24 +25,6 @@ ipc::Channel::Options channel_options(const config::ConnectionSettings& settings
           .close_timeout = settings.timeouts.close};
 }
 
-/// What a retry will hardly mend: someone has to change a setting, a certificate or an account.
-bool is_lasting(Error error) {
-  switch (error) {
-    case Error::configuration:
-    case Error::certificate_expired:
-    case Error::certificate_not_yet_valid:
-    case Error::certificate_name_mismatch:
-    case Error::certificate_untrusted:
-    case Error::certificate_revoked:
-    case Error::certificate_invalid:
-    case Error::client_certificate_required:
-    case Error::http_unauthorized:
-      return true;
-    default:
-      return false;
-  }
-}
-
 std::string milliseconds_text(std::chrono::milliseconds duration) {
   return std::to_string(duration.count()) + "ms";
 }
@@ -61,6 +43,8 @@ std::string_view state_name(State state) noexcept {
       return "ready";
     case State::backing_off:
       return "backing_off";
+    case State::paused:
+      return "paused";
     case State::failed:
       return "failed";
     case State::closing:
@@ -70,16 +54,20 @@ std::string_view state_name(State state) noexcept {
 }
 
 Connection::Connection(daemon::Environment& environment, const config::Connection& settings,
-                       const config::IpcLimits& limits, daemon::Log& log)
+                       const config::IpcLimits& limits, ConnectBudgets& budgets, daemon::Log& log)
     : environment_(environment),
       settings_(settings),
+      budgets_(budgets),
       log_(log),
       channel_(environment.executor(), channel_options(settings.settings, limits),
                environment.random()),
       bandwidth_(environment.now()),
       backoff_(settings.settings.reconnect),
       alarm_(environment.make_alarm()),
-      since_(environment.wall_now()) {
+      since_(environment.wall_now()),
+      ended_at_(environment.now()),
+      not_before_(ended_at_),
+      renewal_alarm_(environment.make_alarm()) {
   channel_.on_resume([this] {
     if (session_) session_->resume_reading();
   });
@@ -117,20 +105,27 @@ asio::awaitable<void> Connection::run() {
   // What `stop` cancels ends by itself, and then the readers are still to be closed.
   co_await asio::this_coro::throw_if_cancelled(false);
   while (!stopping_) {
-    cycle_begun_ = environment_.now();
-    next_attempt_.reset();
-    enter(State::connecting);
-    OpenResult result = co_await open_session(environment_, settings_, addresses_, timeline_);
-    if (stopping_) break;
-    if (auto* failure = std::get_if<OpenFailure>(&result)) {
-      cycle_failed(*failure);
-    } else {
-      co_await run_session(std::move(std::get<Opened>(result)));
-    }
-    if (!stopping_) co_await back_off();
+    co_await rest();
+    if (!stopping_) co_await attempt();
   }
   enter(State::closing);
   co_await close_readers();
+}
+
+asio::awaitable<void> Connection::attempt() {
+  // What cut the last one short is over.
+  co_await asio::this_coro::reset_cancellation_state();
+  cycle_begun_ = environment_.now();
+  refused_.reset();
+  enter(State::connecting);
+  OpenResult result = co_await open_session(environment_, settings_, memory_, timeline_, *this);
+  if (interrupted()) {
+    cycle_interrupted();
+  } else if (auto* failure = std::get_if<OpenFailure>(&result)) {
+    cycle_failed(*failure);
+  } else {
+    co_await run_session(std::move(std::get<Opened>(result)));
+  }
 }
 
 asio::awaitable<void> Connection::run_session(Opened opened) {
@@ -142,20 +137,45 @@ asio::awaitable<void> Connection::run_session(Opened opened) {
   statistics_.time_to_ready_sum += statistics_.time_to_ready;
   enter(State::ready);
   announce_connected();
+  start_renewal();
   const SessionEnd end = co_await session_->run();
+  co_await end_renewal();
   session_ended(end,
                 std::chrono::duration_cast<std::chrono::milliseconds>(environment_.now() - begun));
   session_.reset();
-  if (!stopping_) enter(State::backing_off);
+  if (!stopping_) enter(hold_ == Hold::paused ? State::paused : State::backing_off);
   announce_disconnected(end);
 }
 
-asio::awaitable<void> Connection::back_off() {
-  next_attempt_ = environment_.wall_now() + wait_;
-  enter(slow_ ? State::failed : State::backing_off);
-  log_.write(Level::debug, name(), "backing_off", {{"wait", milliseconds_text(wait_)}});
-  const auto deadline = environment_.now() + wait_;
-  while (!stopping_ && environment_.now() < deadline) co_await alarm_->wait_until(deadline);
+// -- `lifetime`
+
+void Connection::start_renewal() {
+  const std::chrono::milliseconds lifetime = settings_.settings.lifetime;
+  if (lifetime.count() == 0) return;
+  // Sessions that began together, after an outage, are not to be renewed together.
+  renewal_ = environment_.now() + lifetime - draw(environment_.random(), lifetime / 10);
+  renewing_ = true;
+  asio::co_spawn(environment_.executor(), renew_at(*renewal_),
+                 [this](const std::exception_ptr& error) {
+                   if (error) std::rethrow_exception(error);
+                   renewing_ = false;
+                   alarm_->wake();
+                 });
+}
+
+asio::awaitable<void> Connection::renew_at(daemon::TimePoint when) {
+  while (session_->open() && renewal_ && environment_.now() < when)
+    co_await renewal_alarm_->wait_until(when);
+  if (!renewal_ || !session_->open()) co_return;
+  session_->close(websocket::CloseCode::normal, "the session is as old as lifetime says",
+                  Error::lifetime);
+}
+
+/// The session lives until this has ended.
+asio::awaitable<void> Connection::end_renewal() {
+  renewal_.reset();
+  renewal_alarm_->wake();
+  while (renewing_) co_await alarm_->wait_until(daemon::TimePoint::max());
 }
 
 /// Local readers are sent what is left and a Close frame; they have until the deadline to take it.
@@ -175,9 +195,10 @@ void Connection::enter(State state) {
 }
 
 State Connection::state() const noexcept {
-  if (state_ != State::connecting || timeline_.cycles().empty()) return state_;
+  if (state_ != State::connecting) return state_;
+  if (timeline_.cycles().empty()) return State::resolving;
   const Cycle& cycle = timeline_.cycles().back();
-  if (cycle.ended) return state_;
+  if (cycle.ended) return State::resolving;  // another is about to begin
   if (cycle.legs.empty() || cycle.legs.back().addresses.empty()) return State::resolving;
   for (const AddressStep& step : cycle.legs.back().addresses) {
     if (!step.ended && (step.reached == Stage::http || step.reached == Stage::open))
@@ -186,36 +207,54 @@ State Connection::state() const noexcept {
   return State::connecting;
 }
 
+/// A person paused it, or wants it begun anew; that is no failure.
+void Connection::cycle_interrupted() {
+  if (stopping_) return;
+  const Error error = hold_ == Hold::paused ? Error::paused : Error::reconnect_requested;
+  Cycle& cycle = timeline_.last();
+  cycle.failure = {error, hold_ == Hold::paused ? "paused" : "a person asked for a new session"};
+  ++statistics_.ended[static_cast<std::size_t>(error)];
+  ended_at_ = not_before_ = environment_.now();
+}
+
 void Connection::cycle_failed(const OpenFailure& failure) {
+  const Error error = failure.failure.error;
   ++statistics_.attempts_failed;
-  ++statistics_.ended[static_cast<std::size_t>(failure.failure.error)];
+  ++statistics_.ended[static_cast<std::size_t>(error)];
   last_error_ = {failure.failure, 0, environment_.wall_now()};
-  slow_ = is_lasting(failure.failure.error);
-  wait_ = slow_ ? backoff_.slowest(environment_.random())
-                : backoff_.next(environment_.random(), failure.retry_after);
+  ended_at_ = environment_.now();
+  wait_after(failure);
+  // A spent budget is told of where it is waited for.
+  if (error == Error::budget_spent) return;
   log_.write(Level::warning, name(), "attempt_failed",
-             {{"error", std::string(error_name(failure.failure.error))},
+             {{"error", std::string(error_name(error))},
               {"message", failure.failure.text},
-              {"next_attempt_in", milliseconds_text(wait_)}});
+              {"rule", timeline_.last().next->rule},
+              {"next_attempt_in", wait_text()}});
 }
 
 void Connection::session_ended(const SessionEnd& end, std::chrono::milliseconds lived) {
   ++statistics_.ended[static_cast<std::size_t>(end.failure.error)];
   last_error_ = {end.failure, end.close_code, environment_.wall_now()};
-  away_since_ = environment_.now();
-  slow_ = false;
-  backoff_.session_ended(lived);
-  wait_ = backoff_.next(environment_.random());
-  log_.write(stopping_ ? Level::info : Level::warning, name(), "disconnected",
+  away_since_ = ended_at_ = environment_.now();
+  timeline_.last().session = {lived, end.failure, end.close_code};
+  wait_after(end, lived);
+  const bool wanted = stopping_ || end.failure.error == Error::paused ||
+                      end.failure.error == Error::reconnect_requested ||
+                      end.failure.error == Error::lifetime;
+  log_.write(wanted ? Level::info : Level::warning, name(), "disconnected",
              {{"error", std::string(error_name(end.failure.error))},
               {"message", end.failure.text},
               {"close_code", std::to_string(end.close_code)},
               {"closed_by", std::string(closed_by_name(end.closed_by))},
               {"lived", milliseconds_text(lived)},
-              {"next_attempt_in", stopping_ ? "never" : milliseconds_text(wait_)}});
+              {"next_attempt_in", stopping_ ? "never" : wait_text()}});
 }
 
-void Connection::control(Control /*what*/) {}
+void Connection::clock_jumped(std::chrono::milliseconds ahead) {
+  if (session_ && session_->open() && ahead > settings_.settings.timeouts.receive)
+    session_->probe();
+}
 
 void Connection::announce_connected() {
   const auto& opened = session_->opened();
@@ -235,6 +274,22 @@ void Connection::announce_connected() {
               {"tls", session_->information().tls_version},
               {"subprotocol", opened.subprotocol},
               {"compression", opened.compression ? "permessage-deflate" : "none"}});
+  warn_of_certificate();
+}
+
+/// With each session, so that nobody forgets it: what came over this connection may be anybody's.
+void Connection::warn_of_certificate() const {
+  const net::TransportInformation& information = session_->information();
+  if (!settings_.settings.tls.verify && !information.tls_version.empty()) {
+    log_.write(Level::warning, name(), "certificate_not_verified",
+               {{"message",
+                 "tls.verify is false: anybody on the way can read and forge what this connection "
+                 "carries; give tls.ca or tls.pin_sha256 instead"}});
+  }
+  for (const daemon::Failure& fault : information.ignored_faults) {
+    log_.write(Level::warning, name(), "certificate_fault_ignored",
+               {{"error", std::string(error_name(fault.error))}, {"message", fault.text}});
+  }
 }
 
 void Connection::announce_disconnected(const SessionEnd& end) {

@@ -12,10 +12,11 @@
 #include "config/config.hpp"
 #include "daemon/environment.hpp"
 #include "daemon/log.hpp"
-#include "daemon/upstream/address_memory.hpp"
 #include "daemon/upstream/backoff.hpp"
 #include "daemon/upstream/bandwidth.hpp"
+#include "daemon/upstream/connect_budgets.hpp"
 #include "daemon/upstream/open.hpp"
+#include "daemon/upstream/policy.hpp"
 #include "daemon/upstream/session.hpp"
 #include "daemon/upstream/statistics.hpp"
 #include "daemon/upstream/timeline.hpp"
@@ -31,6 +32,7 @@ enum class State : std::uint8_t {
   opening,
   ready,
   backing_off,
+  paused,
   failed,
   closing
 };
@@ -38,16 +40,17 @@ enum class State : std::uint8_t {
 [[nodiscard]] std::string_view state_name(State state) noexcept;
 
 inline constexpr std::array all_states{State::resolving, State::connecting,  State::opening,
-                                       State::ready,     State::backing_off, State::failed,
-                                       State::closing};
+                                       State::ready,     State::backing_off, State::paused,
+                                       State::failed,    State::closing};
 
 /// One entry under `connections:`: cycle, session, back-off, and again, until it is stopped. Owns
 /// the channel that local apps read. Lives on one shard.
-class Connection final : public ipc::Upstream {
+class Connection final : public ipc::Upstream, private ConnectGate {
  public:
-  /// Nothing runs yet. Throws std::system_error when there is no memory for the ring.
+  /// Nothing runs yet. Throws std::system_error when there is no memory for the ring. All that is
+  /// referred to outlives it.
   Connection(daemon::Environment& environment, const config::Connection& settings,
-             const config::IpcLimits& limits, daemon::Log& log);
+             const config::IpcLimits& limits, ConnectBudgets& budgets, daemon::Log& log);
   ~Connection() override;
 
   /// Begins; `done` is called once when it has ended after `stop`. On the shard.
@@ -68,18 +71,31 @@ class Connection final : public ipc::Upstream {
   [[nodiscard]] const Statistics& statistics() const noexcept { return statistics_; }
 
   [[nodiscard]] boost::json::object describe(Detail detail) const override;
-  [[nodiscard]] boost::json::array describe_attempts() const override;
+  [[nodiscard]] boost::json::object describe_attempts() const override;
 
   [[nodiscard]] std::optional<ipc::Rejection> publish(websocket::Opcode opcode,
                                                       std::span<const std::byte> payload,
                                                       std::weak_ptr<ipc::PublishObserver> observer,
                                                       std::uint64_t token) override;
   void flush() override;
-  void control(Control what) override;
+  void control(Control what, std::uint32_t uid) override;
   [[nodiscard]] bool accepts_more() const noexcept override;
   [[nodiscard]] std::size_t unsent() const noexcept { return session_ ? session_->unsent() : 0; }
 
+  /// The wall clock went so much farther than the steady one: the machine slept, or somebody set
+  /// it. No timer is moved; a session that may have died meanwhile is asked for a sign of life.
+  void clock_jumped(std::chrono::milliseconds ahead);
+
+  /// What is known of the session's transport; nullptr: there is no session.
+  [[nodiscard]] const net::TransportInformation* transport() const noexcept {
+    return session_ ? &session_->information() : nullptr;
+  }
+  [[nodiscard]] ConnectBudgets::Use budget_use() const;
+
  private:
+  /// What keeps the next cycle back until a person says otherwise.
+  enum class Hold : std::uint8_t { none, paused, stopped };
+
   /// What there is to say of the last failure.
   struct LastError {
     daemon::Failure failure;
@@ -87,24 +103,60 @@ class Connection final : public ipc::Upstream {
     daemon::WallTime time;
   };
 
+  /// A host whose budget allowed no connect in the cycle that runs.
+  struct Refused {
+    std::string host;
+    daemon::TimePoint until;
+  };
+
+  // connection.cpp: cycles and sessions
   boost::asio::awaitable<void> run();
+  boost::asio::awaitable<void> attempt();
   boost::asio::awaitable<void> run_session(Opened opened);
-  boost::asio::awaitable<void> back_off();
+  boost::asio::awaitable<void> renew_at(daemon::TimePoint when);
+  void start_renewal();
+  boost::asio::awaitable<void> end_renewal();
   boost::asio::awaitable<void> close_readers();
   void enter(State state);
+  void cycle_interrupted();
   void cycle_failed(const OpenFailure& failure);
   void session_ended(const SessionEnd& end, std::chrono::milliseconds lived);
   void announce_connected();
   void announce_disconnected(const SessionEnd& end);
+  void warn_of_certificate() const;
+
+  // pace.cpp: when the next cycle begins
+  boost::asio::awaitable<void> rest();
+  void wait_after(const OpenFailure& failure);
+  void wait_after(const SessionEnd& end, std::chrono::milliseconds lived);
+  void wait_by(Decision decision, std::optional<std::chrono::seconds> retry_after);
+  [[nodiscard]] std::vector<std::string> hosts() const;
+  [[nodiscard]] bool budget_holds(daemon::TimePoint now);
+  void wait_for_budget(daemon::TimePoint allowed, const ConnectBudgets::Use& use, bool shared);
+  [[nodiscard]] bool may_connect(std::string_view host) override;
+  void note_next(config::Verdict verdict, std::string rule);
+  [[nodiscard]] std::string wait_text() const;
+  [[nodiscard]] bool interrupted() const noexcept {
+    return stopping_ || asked_ || hold_ != Hold::none;
+  }
+  void cut_short(daemon::Error error, std::string_view reason);
+
+  // describe.cpp
+  void describe_settings(boost::json::object& object) const;
   void describe_session(boost::json::object& object) const;
+  void describe_traffic(boost::json::object& object) const;
+  [[nodiscard]] boost::json::value next_attempt_time() const;
+  [[nodiscard]] std::string wall_time_text(daemon::TimePoint time) const;
+  [[nodiscard]] std::vector<std::string> warnings() const;
 
   daemon::Environment& environment_;
   config::Connection settings_;
+  ConnectBudgets& budgets_;
   daemon::Log& log_;
   ipc::Channel channel_;
   Statistics statistics_;
   mutable Bandwidth bandwidth_;
-  AddressMemory addresses_;
+  OpeningMemory memory_;
   Timeline timeline_;
   Backoff backoff_;
   std::unique_ptr<daemon::Environment::Alarm> alarm_;
@@ -114,11 +166,22 @@ class Connection final : public ipc::Upstream {
   State state_ = State::connecting;
   daemon::WallTime since_;
   daemon::TimePoint cycle_begun_;
+  daemon::TimePoint ended_at_;                   ///< the last cycle that failed, or session
   std::optional<daemon::TimePoint> away_since_;  ///< the last session's end
-  std::chrono::milliseconds wait_{0};            ///< before the next cycle
-  std::optional<daemon::WallTime> next_attempt_;
   std::optional<LastError> last_error_;
-  bool slow_ = false;  ///< a retry will hardly mend what went wrong
+
+  daemon::TimePoint not_before_;                   ///< the next cycle's begin
+  std::optional<daemon::TimePoint> next_attempt_;  ///< the same, while it is waited for
+  bool slow_ = false;                              ///< a retry will hardly mend what went wrong
+  Hold hold_ = Hold::none;
+  std::optional<Control> asked_;  ///< for a new session, at once
+  std::optional<Refused> refused_;
+  unsigned budget_waits_ = 0;  ///< since the last connect that was allowed
+
+  std::unique_ptr<daemon::Environment::Alarm> renewal_alarm_;
+  std::optional<daemon::TimePoint> renewal_;  ///< when the session is as old as `lifetime` says
+  bool renewing_ = false;                     ///< `renew_at` runs
+
   bool stopping_ = false;
   daemon::TimePoint stop_deadline_;
 };

@@ -1,8 +1,12 @@
 // What docs/ipc.md says of a connection, as JSON: the parts of Connection that only tell.
 
+#include <algorithm>
+#include <array>
 #include <boost/json.hpp>
+#include <cctype>
 
 #include "daemon/upstream/connection.hpp"
+#include "daemon/upstream/public_url.hpp"
 #include "ipc/event.hpp"
 #include "ipc/subscription.hpp"
 
@@ -16,23 +20,21 @@ json::value milliseconds(std::chrono::nanoseconds duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
-/// The URL as it stands in the configuration, without user and password.
-std::string public_url(const std::string& url) {
-  const std::size_t begin = url.find("://");
-  if (begin == std::string::npos) return url;
-  const std::size_t authority = begin + 3;
-  const std::size_t end = url.find_first_of("/?", authority);
-  const std::size_t at = url.rfind('@', end == std::string::npos ? end : end - 1);
-  if (at == std::string::npos || at < authority) return url;
-  return url.substr(0, authority) + url.substr(at + 1);
-}
-
 json::object describe_certificate(const net::Certificate& certificate) {
   json::array names;
   for (const std::string& name : certificate.names) names.emplace_back(name);
-  return {{"subject", certificate.subject},     {"issuer", certificate.issuer},
-          {"names", std::move(names)},          {"not_before", certificate.not_before},
-          {"not_after", certificate.not_after}, {"sha256", certificate.sha256}};
+  return {{"subject", certificate.subject},
+          {"issuer", certificate.issuer},
+          {"names", std::move(names)},
+          {"not_before", certificate.not_before},
+          {"not_after", certificate.not_after},
+          {"sha256", certificate.sha256},
+          {"pin", certificate.pin}};
+}
+
+json::value describe_failure(const daemon::Failure& failure) {
+  if (failure.error == daemon::Error::none) return nullptr;
+  return json::object{{"error", error_name(failure.error)}, {"message", failure.text}};
 }
 
 json::value describe_tls(const net::TransportInformation& information) {
@@ -40,9 +42,15 @@ json::value describe_tls(const net::TransportInformation& information) {
   json::array certificates;
   for (const auto& certificate : information.certificates)
     certificates.emplace_back(describe_certificate(certificate));
+  json::array faults;
+  for (const daemon::Failure& fault : information.ignored_faults)
+    faults.emplace_back(describe_failure(fault));
   return json::object{{"version", information.tls_version},
                       {"cipher", information.cipher},
                       {"resumed", information.resumed},
+                      {"verified", information.verified},
+                      {"ignored_faults", std::move(faults)},
+                      {"client_certificate_missing", information.client_certificate_missing},
                       {"certificates", std::move(certificates)}};
 }
 
@@ -54,67 +62,50 @@ json::value describe_compression(const std::optional<websocket::DeflateParameter
                       {"client_max_window_bits", compression->client_max_window_bits}};
 }
 
-json::value describe_failure(const daemon::Failure& failure) {
-  if (failure.error == daemon::Error::none) return nullptr;
-  return json::object{{"error", error_name(failure.error)}, {"message", failure.text}};
+/// Whether a header's value gives whoever reads it what only we were to have.
+bool is_secret_header(std::string_view name) {
+  std::string key(name);
+  std::transform(key.begin(), key.end(), key.begin(),
+                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  constexpr std::array words{"cookie",  "authorization", "authentication-info",
+                             "token",   "secret",        "password",
+                             "api-key", "apikey",        "session"};
+  return std::any_of(words.begin(), words.end(),
+                     [&](const char* word) { return key.find(word) != std::string::npos; });
 }
 
-json::value optional_milliseconds(const std::optional<std::chrono::milliseconds>& duration) {
-  return duration ? json::value(duration->count()) : json::value(nullptr);
+json::array describe_rules(std::span<const config::CodeRule> configured,
+                           std::span<const config::CodeRule> built_in) {
+  json::array rules;
+  const auto add = [&](const config::CodeRule& rule, bool is_default) {
+    rules.emplace_back(json::object{{"codes", codes_text(rule)},
+                                    {"verdict", verdict_name(rule.verdict)},
+                                    {"default", is_default}});
+  };
+  for (const config::CodeRule& rule : configured) add(rule, false);
+  for (const config::CodeRule& rule : built_in) add(rule, true);
+  return rules;
 }
 
-std::string endpoint_text(const daemon::Endpoint& endpoint) {
-  const std::string address = endpoint.address().to_string();
-  return (endpoint.address().is_v6() ? "[" + address + "]" : address) + ":" +
-         std::to_string(endpoint.port());
+json::object describe_policy(const config::Reconnect& settings) {
+  return {{"on_status", describe_rules(settings.on_status, default_status_rules())},
+          {"on_close", describe_rules(settings.on_close, default_close_rules())},
+          {"on_lasting", verdict_name(settings.on_lasting)},
+          {"otherwise", verdict_name(config::Verdict::retry)},
+          {"initial_ms", settings.initial.count()},
+          {"max_ms", settings.max.count()},
+          {"stable_after_ms", settings.stable_after.count()}};
 }
 
-json::object describe_address(const AddressStep& step) {
-  return {
-      {"address", endpoint_text(step.endpoint)},
-      {"started_ms", step.started.count()},
-      {"stage", stage_name(step.reached)},
-      {"tcp_ms", optional_milliseconds(step.connected)},
-      {"tls_ms", optional_milliseconds(step.secured)},
-      {"http_ms", optional_milliseconds(step.answered)},
-      {"ended_ms", optional_milliseconds(step.ended)},
-      {"http_status", step.http_status == 0 ? json::value(nullptr) : json::value(step.http_status)},
-      {"failure", describe_failure(step.failure)}};
-}
-
-json::object describe_leg(const Leg& leg) {
-  json::object object{{"url", leg.url}, {"resolve", nullptr}};
-  if (leg.resolve) {
-    json::array answers;
-    for (const auto& answer : leg.resolve->answers) answers.emplace_back(endpoint_text(answer));
-    object["resolve"] = json::object{{"duration_ms", leg.resolve->duration.count()},
-                                     {"answers", std::move(answers)},
-                                     {"answer_count", leg.resolve->answer_count},
-                                     {"failure", describe_failure(leg.resolve->failure)}};
-  }
-  json::array addresses;
-  for (const AddressStep& step : leg.addresses) addresses.emplace_back(describe_address(step));
-  object["addresses"] = std::move(addresses);
-  return object;
-}
-
-json::object describe_cycle(const Cycle& cycle) {
-  json::object object{{"number", cycle.number}, {"started", ipc::time_text(cycle.started)}};
-  json::array legs;
-  for (const Leg& leg : cycle.legs) legs.emplace_back(describe_leg(leg));
-  object["legs"] = std::move(legs);
-  object["ended_ms"] = optional_milliseconds(cycle.ended);
-  object["failure"] = describe_failure(cycle.failure);
-  return object;
+json::object describe_budget(const ConnectBudgets::Use& use, json::value host) {
+  return {{"rule", use.rule},
+          {"host", std::move(host)},
+          {"used", use.used},
+          {"limit", use.limit.count},
+          {"per_ms", use.limit.per.count()}};
 }
 
 }  // namespace
-
-json::array Connection::describe_attempts() const {
-  json::array cycles;
-  for (const Cycle& cycle : timeline_.cycles()) cycles.emplace_back(describe_cycle(cycle));
-  return cycles;
-}
 
 json::object Connection::describe(Detail detail) const {
   json::object object{
@@ -139,7 +130,11 @@ json::object Connection::describe(Detail detail) const {
         {"close_code", last_error_->close_code == 0 ? json::value(nullptr)
                                                     : json::value(last_error_->close_code)}};
   }
-  if (detail == Detail::whole) describe_session(object);
+  if (detail == Detail::whole) {
+    describe_session(object);
+    describe_traffic(object);
+    describe_settings(object);
+  }
   return object;
 }
 
@@ -150,31 +145,82 @@ void Connection::describe_session(json::object& object) const {
   object["subprotocol"] = "";
   object["compression"] = nullptr;
   object["tls"] = nullptr;
+  object["connected_url"] = nullptr;
+  object["renewal"] = nullptr;
   if (session_) {
     const Opened& opened = session_->opened();
     object["local_address"] = session_->information().local_address;
     object["http_status"] = opened.response.status;
     for (const auto& [name, value] : opened.response.fields) {
-      object["http_headers"].as_array().emplace_back(json::array{name, value});
+      object["http_headers"].as_array().emplace_back(
+          json::array{name, is_secret_header(name) ? "***" : value});
     }
     object["subprotocol"] = opened.subprotocol;
     object["compression"] = describe_compression(opened.compression);
     object["tls"] = describe_tls(session_->information());
+    if (const auto& legs = timeline_.cycles().back().legs; !legs.empty())
+      object["connected_url"] = legs.back().url;
   }
+  if (renewal_) object["renewal"] = wall_time_text(*renewal_);
+}
+
+void Connection::describe_traffic(json::object& object) const {
   const Bandwidth::Rates rates = bandwidth_.measure(statistics_, environment_.now());
   object["sessions"] = statistics_.sessions;
   object["bandwidth"] = json::object{{"in_bytes_per_second", rates.bytes_in},
                                      {"out_bytes_per_second", rates.bytes_out},
                                      {"in_messages_per_second", rates.messages_in},
                                      {"out_messages_per_second", rates.messages_out}};
-  object["next_attempt"] =
-      next_attempt_ ? json::value(ipc::time_text(*next_attempt_)) : json::value(nullptr);
+  object["next_attempt"] = next_attempt_time();
   const ring::Ring& ring = channel_.ring();
   object["ring"] = json::object{{"epoch", ipc::epoch_text(ring.epoch())},
                                 {"first", ring.first()},
                                 {"last", ring.next() - 1},
                                 {"bytes", ring.used()},
                                 {"capacity", ring.capacity()}};
+}
+
+void Connection::describe_settings(json::object& object) const {
+  const config::ConnectionSettings& settings = settings_.settings;
+  json::array urls;
+  for (const config::Text& url : settings_.urls) urls.emplace_back(public_url(url.source()));
+  object["urls"] = std::move(urls);
+  object["proxy"] = nullptr;
+  if (!settings.proxy.empty()) object["proxy"] = public_url(settings.proxy.source());
+  object["policy"] = describe_policy(settings.reconnect);
+  json::array budgets;
+  if (!settings.reconnect.budget.off())
+    budgets.emplace_back(describe_budget(budget_use(), nullptr));
+  for (const std::string& host : hosts()) {
+    const ConnectBudgets::Use use = budgets_.use_of_host(host, environment_.now());
+    if (!use.limit.off()) budgets.emplace_back(describe_budget(use, json::value(host)));
+  }
+  object["budgets"] = std::move(budgets);
+  json::array told;
+  for (const std::string& warning : warnings()) told.emplace_back(warning);
+  object["warnings"] = std::move(told);
+}
+
+/// What whoever looks at the connection should not overlook.
+std::vector<std::string> Connection::warnings() const {
+  std::vector<std::string> warnings;
+  if (!settings_.settings.tls.verify)
+    warnings.emplace_back("tls.verify is false: the server's certificate is not checked");
+  if (!session_) return warnings;
+  for (const daemon::Failure& fault : session_->information().ignored_faults) {
+    warnings.push_back("passed over: " + std::string(error_name(fault.error)) + ": " + fault.text);
+  }
+  return warnings;
+}
+
+std::string Connection::wall_time_text(daemon::TimePoint time) const {
+  return ipc::time_text(
+      environment_.wall_now() +
+      std::chrono::duration_cast<daemon::WallTime::duration>(time - environment_.now()));
+}
+
+json::value Connection::next_attempt_time() const {
+  return next_attempt_ ? json::value(wall_time_text(*next_attempt_)) : json::value(nullptr);
 }
 
 }  // namespace wskeep::upstream

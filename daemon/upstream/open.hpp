@@ -5,11 +5,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "config/config.hpp"
 #include "daemon/environment.hpp"
+#include "daemon/upstream/address_memory.hpp"
+#include "daemon/upstream/name_memory.hpp"
 #include "daemon/upstream/timeline.hpp"
 #include "websocket/http.hpp"
 #include "websocket/permessage_deflate.hpp"
@@ -33,18 +36,34 @@ struct OpenFailure {
 
 using OpenResult = std::variant<Opened, OpenFailure>;
 
-/// What a connection remembers of its addresses from cycle to cycle: the one that worked goes
-/// first, those that failed lately go last.
-class AddressMemory;
+/// Asked before each TCP connect.
+class ConnectGate {
+ public:
+  /// Takes one connect from the budgets, to that host of a URL (in lower case; not the proxy's);
+  /// false: there is none left now, and the cycle starts no further address. On the shard.
+  [[nodiscard]] virtual bool may_connect(std::string_view host) = 0;
 
-/// One cycle: resolve the name, race the addresses (RFC 8305), and on the first that gets through
-/// TLS and the upgrade, return it. Bounded by `timeouts.connect`; each address by
-/// `timeouts.address`. When a later stage fails or hangs, the next address has its turn within the
-/// same cycle. Every step is written to `timeline`. Ends promptly when cancelled, with
-/// Error::stopped; nothing it started outlives it.
+ protected:
+  ~ConnectGate() = default;
+};
+
+/// What a connection remembers from cycle to cycle of the ways to its servers.
+struct OpeningMemory {
+  AddressMemory addresses;
+  NameMemory names;
+};
+
+/// One cycle over the connection's URLs until one gives a session: resolve the name, race the
+/// addresses (RFC 8305), and return the first that gets through proxy, TLS and the upgrade. When a
+/// later stage fails or hangs, the next address has its turn within the same cycle; when they are
+/// used up, the next URL. Bounded by `timeouts.connect`; each address by `timeouts.address`. Where
+/// nothing could be started for want of a connect, it ends with Error::budget_spent. Every step is
+/// written to `timeline`. Ends promptly when cancelled, with Error::stopped; nothing it started
+/// outlives it.
 [[nodiscard]] boost::asio::awaitable<OpenResult> open_session(daemon::Environment& environment,
                                                               const config::Connection& connection,
-                                                              AddressMemory& memory,
-                                                              Timeline& timeline);
+                                                              OpeningMemory& memory,
+                                                              Timeline& timeline,
+                                                              ConnectGate& gate);
 
 }  // namespace wskeep::upstream

@@ -48,19 +48,6 @@ std::optional<daemon::WallTime> parse_date(std::string_view text) {
          seconds{*second};
 }
 
-/// The beginning of what a server says, fit for one line of a log.
-std::string excerpt(std::string_view text) {
-  constexpr std::size_t most = 160;
-  std::string line;
-  for (const char c : text.substr(0, most)) {
-    const bool printable = c >= 0x20 && c < 0x7F;
-    if (printable && (c != ' ' || !line.ends_with(' '))) line += c;
-    if (!printable && !line.ends_with(' ')) line += ' ';
-  }
-  while (line.ends_with(' ')) line.pop_back();
-  return line;
-}
-
 Error error_of(unsigned status) noexcept {
   switch (status) {
     case 401:
@@ -77,6 +64,18 @@ Error error_of(unsigned status) noexcept {
 
 }  // namespace
 
+std::string excerpt(std::string_view text) {
+  constexpr std::size_t most = 160;
+  std::string line;
+  for (const char c : text.substr(0, most)) {
+    const bool printable = c >= 0x20 && c < 0x7F;
+    if (printable && (c != ' ' || !line.ends_with(' '))) line += c;
+    if (!printable && !line.ends_with(' ')) line += ' ';
+  }
+  while (line.ends_with(' ')) line.pop_back();
+  return line;
+}
+
 std::optional<seconds> parse_retry_after(std::string_view value, daemon::WallTime now) {
   const bool digits = !value.empty() && std::all_of(value.begin(), value.end(),
                                                     [](char c) { return c >= '0' && c <= '9'; });
@@ -92,18 +91,15 @@ std::optional<seconds> parse_retry_after(std::string_view value, daemon::WallTim
 }
 
 OpenFailure refusal(const websocket::HttpHead& response, std::string_view body,
-                    daemon::WallTime now) {
+                    const Secrets& secrets, daemon::WallTime now) {
   OpenFailure failure;
   failure.http_status = response.status;
   failure.failure.error = error_of(response.status);
   std::string& text = failure.failure.text;
   text = "the server answered " + std::to_string(response.status);
-  if (!response.reason.empty()) text += " " + excerpt(response.reason);
-  const std::string* location = response.find("location");
-  if (response.status / 100 == 3 && location != nullptr)
-    text += " to " + excerpt(location->substr(0, location->find('?'))) + ", which is not followed";
-  else if (const std::string said = excerpt(body); !said.empty())
-    text += ": " + said;
+  // Hidden before it is cut to length, so that no part of a secret is left at the cut.
+  if (!response.reason.empty()) text += " " + excerpt(secrets.hidden(response.reason));
+  if (const std::string said = excerpt(secrets.hidden(body)); !said.empty()) text += ": " + said;
   if (response.status == 429 || response.status == 503)
     if (const std::string* value = response.find("retry-after"))
       failure.retry_after = parse_retry_after(*value, now);
@@ -111,8 +107,13 @@ OpenFailure refusal(const websocket::HttpHead& response, std::string_view body,
 }
 
 bool worth_another_address(const OpenFailure& failure) noexcept {
-  if (failure.failure.error == Error::configuration) return false;
-  return failure.http_status < 300 || failure.http_status >= 500;
+  switch (failure.failure.error) {
+    case Error::configuration:
+    case Error::proxy_unauthorized:
+      return false;
+    default:
+      return failure.http_status < 300 || failure.http_status >= 500;
+  }
 }
 
 }  // namespace wskeep::upstream

@@ -2,10 +2,12 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "daemon/environment.hpp"
 #include "daemon/upstream/open.hpp"
+#include "daemon/upstream/secrets.hpp"
 
 namespace wskeep::upstream {
 
@@ -14,10 +16,13 @@ namespace wskeep::upstream {
 [[nodiscard]] std::optional<std::chrono::seconds> parse_retry_after(std::string_view value,
                                                                     daemon::WallTime now);
 
-/// What an answer other than 101 means. `body`: what was read of it, for the sentence. Redirections
-/// are not followed: the sentence says where to.
+/// The beginning of what a server says, fit for one line of a log.
+[[nodiscard]] std::string excerpt(std::string_view text);
+
+/// What an answer other than 101 means. `body`: what was read of it, for the sentence, in which
+/// `secrets` do not stand.
 [[nodiscard]] OpenFailure refusal(const websocket::HttpHead& response, std::string_view body,
-                                  daemon::WallTime now);
+                                  const Secrets& secrets, daemon::WallTime now);
 
 /// Whether another address of the same name may well answer differently. A server that failed may
 /// be one of several; credentials, paths and rates are judged alike by all of them, and asking on

@@ -16,8 +16,9 @@ constexpr std::size_t kept_capacity = 4096;
 }  // namespace
 
 Sender::Sender(daemon::Environment& environment, Statistics& statistics,
-               const std::optional<websocket::DeflateParameters>& compression)
+               const std::optional<websocket::DeflateParameters>& compression, config::Rate rate)
     : environment_(environment), statistics_(statistics) {
+  if (!rate.off()) queue_ = std::make_unique<SendQueue>(rate);
   if (compression) {
     deflater_ = std::make_unique<websocket::Deflater>(compression->client_max_window_bits,
                                                       compression->client_no_context_takeover);
@@ -30,35 +31,69 @@ websocket::MaskingKey Sender::masking_key() {
 
 void Sender::append_message(websocket::Opcode opcode, std::span<const std::byte> payload,
                             std::weak_ptr<ipc::PublishObserver> observer, std::uint64_t token) {
-  const std::size_t before = buffer_.size();
+  std::vector<std::byte>& buffer = queue_ ? queue_->messages() : buffer_;
+  const std::size_t before = buffer.size();
   deflated_.clear();
   if (deflater_ && payload.size() >= least_to_compress && deflater_->compress(payload, deflated_)) {
-    websocket::append_frame(buffer_, opcode, deflated_, masking_key(), true);
+    websocket::append_frame(buffer, opcode, deflated_, masking_key(), true);
   } else {
-    websocket::append_frame(buffer_, opcode, payload, masking_key());
+    websocket::append_frame(buffer, opcode, payload, masking_key());
   }
-  appended_ += buffer_.size() - before;
+  const std::size_t size = buffer.size() - before;
   ++statistics_.messages_out;
   statistics_.bytes_out += payload.size();
+  if (queue_) {
+    waiting_ += size;
+    return queue_->add_message({size, std::move(observer), token});
+  }
+  appended_ += size;
   if (!observer.expired()) receipts_.push_back({appended_, std::move(observer), token});
 }
 
 void Sender::append_control(websocket::Opcode opcode, std::span<const std::byte> payload) {
+  if (queue_) {
+    std::vector<std::byte> frame;
+    websocket::append_frame(frame, opcode, payload, masking_key());
+    queue_->add_control(opcode, std::move(frame));
+    waiting_ = queue_->bytes();
+    return;
+  }
   const std::size_t before = buffer_.size();
   websocket::append_frame(buffer_, opcode, payload, masking_key());
   appended_ += buffer_.size() - before;
 }
 
+/// What the limit lets go now.
+void Sender::release() {
+  const daemon::TimePoint now = environment_.now();
+  while (auto receipt = queue_->take(now, buffer_)) {
+    appended_ += receipt->size;
+    frame_ends_.push_back(appended_);
+    if (!receipt->observer.expired())
+      receipts_.push_back({appended_, std::move(receipt->observer), receipt->token});
+  }
+  waiting_ = queue_->bytes();
+}
+
+/// The clock is read behind the write, so that what is promised holds however long it took.
+void Sender::count_written() {
+  std::uint32_t frames = 0;
+  for (; !frame_ends_.empty() && frame_ends_.front() <= written_; ++frames) frame_ends_.pop_front();
+  if (frames > 0) queue_->written(frames, environment_.now());
+}
+
 net::IoResult Sender::write(net::Transport& transport) {
   net::IoResult result;
-  while (unsent() > 0) {
+  if (queue_) release();
+  while (released() > 0) {
     result = transport.write(std::span<const std::byte>(buffer_).subspan(sent_));
     if (result.status != net::IoResult::Status::done) break;
     sent_ += result.bytes;
     written_ += result.bytes;
     statistics_.wire_bytes_out += result.bytes;
   }
-  if (unsent() == 0) {
+  if (queue_) count_written();
+  if (released() == 0) {
     sent_ = 0;
     buffer_.clear();
     if (buffer_.capacity() > kept_capacity) buffer_ = {};
@@ -81,6 +116,10 @@ void Sender::tell_written() {
 void Sender::tell_unknown(const ipc::Rejection& reason) {
   const auto receipts = std::exchange(receipts_, {});
   for (const Receipt& receipt : receipts) {
+    if (const auto observer = receipt.observer.lock()) observer->on_unknown(receipt.token, reason);
+  }
+  if (!queue_) return;
+  for (const auto& receipt : queue_->abandon()) {
     if (const auto observer = receipt.observer.lock()) observer->on_unknown(receipt.token, reason);
   }
 }

@@ -7,8 +7,10 @@
 #include <span>
 #include <vector>
 
+#include "config/config.hpp"
 #include "daemon/environment.hpp"
 #include "daemon/net/transport.hpp"
+#include "daemon/upstream/send_queue.hpp"
 #include "daemon/upstream/statistics.hpp"
 #include "ipc/upstream.hpp"
 #include "websocket/deflate.hpp"
@@ -17,18 +19,21 @@
 namespace wskeep::upstream {
 
 /// What waits to be sent upstream: masked frames in the order they came, and who is to be told when
-/// the kernel has taken them.
+/// the kernel has taken them. With a limit, frames wait in a queue of their own (see SendQueue)
+/// until they may be written; without one there is no such queue.
 class Sender {
  public:
-  /// `compression` as agreed with upstream. All referred to outlives it.
+  /// `compression` as agreed with upstream; `rate` is of frames, whatever they are. All referred to
+  /// outlives it.
   Sender(daemon::Environment& environment, Statistics& statistics,
-         const std::optional<websocket::DeflateParameters>& compression);
+         const std::optional<websocket::DeflateParameters>& compression, config::Rate rate = {});
 
   void append_message(websocket::Opcode opcode, std::span<const std::byte> payload,
                       std::weak_ptr<ipc::PublishObserver> observer, std::uint64_t token);
   void append_control(websocket::Opcode opcode, std::span<const std::byte> payload);
 
-  /// Writes as much as the transport takes, in one write where it can. Observers are not told yet.
+  /// Writes as much as the transport and the limit take, in one write where it can. Observers are
+  /// not told yet.
   [[nodiscard]] net::IoResult write(net::Transport& transport);
 
   /// Tells those whose messages were written since the last call.
@@ -37,7 +42,24 @@ class Sender {
   /// Tells all others that nobody knows. The sender is not used any more.
   void tell_unknown(const ipc::Rejection& reason);
 
-  [[nodiscard]] std::size_t unsent() const noexcept { return buffer_.size() - sent_; }
+  [[nodiscard]] std::size_t unsent() const noexcept { return released() + waiting_; }
+
+  /// Of `unsent`, what the transport was offered or will be at once: the rest waits for the limit.
+  [[nodiscard]] std::size_t released() const noexcept { return buffer_.size() - sent_; }
+
+  [[nodiscard]] bool limited() const noexcept { return queue_ != nullptr; }
+
+  /// When the limit allows more of what waits for it; max(): nothing waits, or not before more is
+  /// written.
+  [[nodiscard]] daemon::TimePoint next_release() const noexcept {
+    return queue_ ? queue_->next_at() : daemon::TimePoint::max();
+  }
+
+  /// Whether a control frame of no urgency would be written at once.
+  [[nodiscard]] bool idle() const noexcept { return !queue_ || queue_->idle(environment_.now()); }
+
+  /// A ping was appended, and the limit has not let it go.
+  [[nodiscard]] bool ping_waits() const noexcept { return queue_ && queue_->ping_waits(); }
 
  private:
   struct Receipt {
@@ -47,6 +69,8 @@ class Sender {
   };
 
   [[nodiscard]] websocket::MaskingKey masking_key();
+  void release();
+  void count_written();
 
   daemon::Environment& environment_;
   Statistics& statistics_;
@@ -57,6 +81,9 @@ class Sender {
   std::uint64_t appended_ = 0;
   std::uint64_t written_ = 0;
   std::deque<Receipt> receipts_;
+  std::unique_ptr<SendQueue> queue_;      ///< nullptr: there is no limit
+  std::size_t waiting_ = 0;               ///< bytes in queue_
+  std::deque<std::uint64_t> frame_ends_;  ///< with a limit: of the frames released, as Receipt::end
 };
 
 }  // namespace wskeep::upstream

@@ -19,50 +19,22 @@ using websocket::Opcode;
 
 /// Reads that one wake-up may take before other connections have their turn.
 constexpr int reads_per_turn = 4;
-/// Reads of what a connection that failed has left: more than a kernel keeps.
-constexpr int reads_at_end = 256;
-/// A message that has begun is looked at this often within its time-out, for its begin wakes
-/// nobody.
-constexpr int message_checks = 4;
 
-Error violation_error(CloseCode code) {
-  switch (code) {
-    case CloseCode::invalid_payload:
-      return Error::invalid_payload;
-    case CloseCode::message_too_big:
-      return Error::message_too_big;
-    default:
-      return Error::protocol_error;
-  }
-}
-
-std::string io_text(Error error) {
-  switch (error) {
-    case Error::connection_reset:
-      return "upstream reset the connection";
-    case Error::tls_truncated:
-      return "the TLS stream was cut off inside a message";
-    case Error::none:
-    case Error::connection_closed:
-      return "upstream ended the connection without a Close frame";
-    default:
-      return "the connection failed: " + std::string(daemon::error_name(error));
+/// RFC 6298, section 2.
+void add_round_trip(Statistics& statistics, std::chrono::nanoseconds measured, bool first) {
+  statistics.round_trip = measured;
+  auto& smoothed = statistics.round_trip_smoothed;
+  auto& variation = statistics.round_trip_variation;
+  if (first) {
+    smoothed = measured;
+    variation = measured / 2;
+  } else {
+    variation = (3 * variation + std::chrono::abs(smoothed - measured)) / 4;
+    smoothed = (7 * smoothed + measured) / 8;
   }
 }
 
 }  // namespace
-
-std::string_view closed_by_name(ClosedBy closed_by) noexcept {
-  switch (closed_by) {
-    case ClosedBy::upstream:
-      return "upstream";
-    case ClosedBy::wskeep:
-      return "wskeep";
-    case ClosedBy::network:
-      break;
-  }
-  return "network";
-}
 
 Session::Session(daemon::Environment& environment, const config::ConnectionSettings& settings,
                  ipc::Channel& channel, Statistics& statistics, Opened opened)
@@ -72,10 +44,10 @@ Session::Session(daemon::Environment& environment, const config::ConnectionSetti
       statistics_(statistics),
       opened_(std::move(opened)),
       receiver_(channel, statistics, *this, settings.max_message, opened_.compression),
-      sender_(environment, statistics, opened_.compression),
+      sender_(environment, statistics, opened_.compression, settings.send_rate),
       alarm_(environment.make_alarm()),
-      last_receive_(environment.now()),
-      last_ping_(last_receive_) {}
+      deadlines_(settings.timeouts, settings.keepalive, environment.now()),
+      messages_seen_(statistics.messages_in) {}
 
 Session::~Session() {
   opened_.transport->observe(nullptr);
@@ -89,7 +61,8 @@ boost::asio::awaitable<SessionEnd> Session::run() {
   }
   if (!ended_) opened_.transport->want_read();
   while (!ended_) {
-    co_await alarm_->wait_until(next_deadline());
+    sleeps_until_ = next_deadline();
+    co_await alarm_->wait_until(sleeps_until_);
     if (!ended_) check_deadlines();
   }
   opened_.transport->observe(nullptr);
@@ -115,16 +88,15 @@ void Session::on_readable() {
 }
 
 bool Session::handle(const Receiver::Outcome& outcome) {
-  if (outcome.io.bytes > 0) last_receive_ = environment_.now();
+  if (outcome.io.bytes > 0) deadlines_.received(environment_.now());
   channel_.deliver();
-  if (!blocked_since_) {
+  if (!deadlines_.blocked()) {
     answer_ping();
     flush();
   }
   if (outcome.stopped) {
     // After a Close frame or a violation, only the end of the stream is waited for.
     peer_closed_ = true;
-    message_since_.reset();
     if (outcome.violation) {
       close(outcome.violation->code, outcome.violation->reason,
             violation_error(outcome.violation->code));
@@ -132,15 +104,11 @@ bool Session::handle(const Receiver::Outcome& outcome) {
     if (!ended_) opened_.transport->want_read();
     return false;
   }
-  stalled_ = outcome.stalled;
-  if (stalled_) return false;
-  // The end of a read may lie within a message each time: after a whole one it is another.
-  const bool another = messages_seen_ != statistics_.messages_in;
+  deadlines_.parsed(messages_seen_ != statistics_.messages_in, receiver_.in_message());
   messages_seen_ = statistics_.messages_in;
-  if (!receiver_.in_message()) {
-    message_since_.reset();
-  } else if (!message_since_ || another) {
-    message_since_ = last_receive_;
+  if (outcome.stalled) {
+    deadlines_.stall(environment_.now());
+    return false;
   }
   switch (outcome.io.status) {
     case IoResult::Status::done:
@@ -167,12 +135,24 @@ void Session::discard() {
 }
 
 void Session::resume_reading() {
-  if (!stalled_ || ended_) return;
-  stalled_ = false;
-  // We did not read, so that nothing was received says nothing of upstream.
-  last_receive_ = environment_.now();
-  if (message_since_) message_since_ = last_receive_;
+  if (!deadlines_.stalled() || ended_) return;
+  if (deadlines_.resume(environment_.now())) alarm_->wake();
+  if (write_failure_) return read_rest();
   on_readable();
+}
+
+/// What upstream said before it went is still there to be read, and may say why. It is read as
+/// local readers make room for it, for as long as a closing handshake may take.
+void Session::read_rest() {
+  const TimePoint now = environment_.now();
+  for (int turn = 0; !ended_ && !peer_closed_ && !deadlines_.close_expired(now); ++turn) {
+    if (turn == reads_per_turn) return alarm_->wake();
+    const auto outcome = receiver_.receive(*opened_.transport, wall_time_ns());
+    handle(outcome);
+    if (outcome.stalled) return;
+    if (outcome.io.status != IoResult::Status::done) break;
+  }
+  if (!ended_) transport_ended(*write_failure_);
 }
 
 void Session::transport_ended(IoResult result) {
@@ -182,7 +162,7 @@ void Session::transport_ended(IoResult result) {
     result.error = Error::connection_closed;
   if (result.error == Error::none) result.error = Error::connection_closed;
   end_.close_code = static_cast<std::uint16_t>(CloseCode::abnormal);
-  end(result.error, io_text(result.error));
+  end(result.error, transport_end_text(result.error));
 }
 
 // -- control frames
@@ -203,7 +183,8 @@ void Session::on_control(Opcode opcode, std::span<const std::byte> payload) {
 /// While upstream takes nothing the last ping waits; one is answered each time that it took
 /// something, so that the answers are no more than the send buffer has room for.
 void Session::answer_ping() {
-  if (!ping_to_answer_ || closing_ || !accepts_more()) return;
+  // With a limit, a newer one takes the older one's place.
+  if (!ping_to_answer_ || closing_ || (!sender_.limited() && !accepts_more())) return;
   sender_.append_control(Opcode::pong, *std::exchange(ping_to_answer_, std::nullopt));
 }
 
@@ -213,17 +194,37 @@ void Session::take_pong(std::span<const std::byte> payload) {
   if (payload.size() != sizeof number || ping_number_ == 0) return;
   std::memcpy(&number, payload.data(), sizeof number);
   if (number != ping_number_) return;
-  statistics_.round_trip = environment_.now() - ping_sent_;
+  add_round_trip(statistics_, environment_.now() - ping_sent_, !std::exchange(measured_, true));
   ping_number_ = 0;
 }
 
-void Session::send_ping(TimePoint now) {
-  last_ping_ = now;
-  if (closing_ || blocked_since_) return;
-  ping_sent_ = now;
+/// `urgent`: it may wait for the limit, and then its round trip is not measured.
+void Session::send_ping(bool urgent) {
+  if (closing_ || deadlines_.blocked() || sender_.ping_waits()) return;
+  const bool at_once = sender_.idle();
+  if (!at_once && !urgent) return;
+  ping_sent_ = environment_.now();
   ping_number_ = environment_.random() | 1U;
   sender_.append_control(Opcode::ping, std::as_bytes(std::span(&ping_number_, 1)));
+  if (!at_once) ping_number_ = 0;
   flush();
+}
+
+/// Unsolicited (RFC 6455, 5.5.3).
+void Session::send_pong() {
+  if (closing_ || deadlines_.blocked() || !sender_.idle()) return;
+  sender_.append_control(Opcode::pong, {});
+  flush();
+}
+
+void Session::probe() {
+  if (settings_.keepalive.ping.count() == 0 || !open() || write_failure_ || deadlines_.blocked())
+    return;
+  const TimePoint now = environment_.now();
+  deadlines_.probe(now, statistics_.wire_bytes_in);
+  deadlines_.pinged(now);
+  send_ping(true);
+  alarm_->wake();
 }
 
 void Session::take_close(std::span<const std::byte> payload) {
@@ -244,13 +245,16 @@ void Session::take_close(std::span<const std::byte> payload) {
 
 void Session::close(CloseCode code, std::string_view reason, Error error,
                     std::chrono::milliseconds at_most) {
-  if (closing_ || ended_) return;
-  end_ = {{error, std::string(reason)},
-          static_cast<std::uint16_t>(code),
-          std::string(reason),
-          ClosedBy::wskeep};
-  send_close(code, reason);
-  close_deadline_ = std::min(*close_deadline_, environment_.now() + at_most);
+  if (ended_) return;
+  if (!closing_) {
+    end_ = {{error, std::string(reason)},
+            static_cast<std::uint16_t>(code),
+            std::string(reason),
+            ClosedBy::wskeep};
+    send_close(code, reason);
+  }
+  deadlines_.close_by(environment_.now() + at_most);
+  alarm_->wake();
 }
 
 void Session::send_close(CloseCode code, std::string_view reason) {
@@ -258,7 +262,7 @@ void Session::send_close(CloseCode code, std::string_view reason) {
   std::vector<std::byte> payload;
   websocket::append_close_payload(payload, code, reason);
   sender_.append_control(Opcode::close, payload);
-  close_deadline_ = environment_.now() + settings_.timeouts.close;
+  deadlines_.close_by(environment_.now() + settings_.timeouts.close);
   flush();
   alarm_->wake();
 }
@@ -289,7 +293,7 @@ std::optional<ipc::Rejection> Session::publish(Opcode opcode, std::span<const st
 }
 
 void Session::flush() {
-  if (ended_ || blocked_since_ || write_failure_ || sender_.unsent() == 0) return;
+  if (ended_ || deadlines_.blocked() || write_failure_ || sender_.unsent() == 0) return;
   on_writable();
 }
 
@@ -305,16 +309,18 @@ void Session::on_writable() {
   }
   if (result.status == IoResult::Status::failed) {
     write_failure_ = result;
+    deadlines_.close_by(environment_.now() + settings_.timeouts.close);
     return alarm_->wake();
   }
-  if (sender_.unsent() > 0) {
-    if (!blocked_since_ || took_some) blocked_since_ = environment_.now();
+  if (sender_.released() > 0) {
+    deadlines_.blocked(environment_.now(), took_some);
     opened_.transport->want_write();
     // The alarm may be set for later than the send time-out.
     alarm_->wake();
   } else {
-    blocked_since_.reset();
+    deadlines_.unblocked();
     shut_when_said();
+    if (sender_.next_release() < sleeps_until_) alarm_->wake();
   }
   sender_.tell_written();
   if (was_full && accepts_more()) channel_.publishers_may_go_on();
@@ -323,60 +329,46 @@ void Session::on_writable() {
 // -- time-outs
 
 TimePoint Session::next_deadline() const {
-  if (close_deadline_) return *close_deadline_;
-  const auto& timeouts = settings_.timeouts;
   const TimePoint now = environment_.now();
-  TimePoint next = now + timeouts.message / message_checks;
-  next = std::min(next, last_receive_ + timeouts.receive);
-  if (message_since_) next = std::min(next, *message_since_ + timeouts.message);
-  if (settings_.keepalive.ping.count() > 0)
-    next = std::min(next, last_ping_ + settings_.keepalive.ping);
-  if (blocked_since_) next = std::min(next, *blocked_since_ + timeouts.send);
-  return std::max(next, now);
-}
-
-/// What upstream said before it went is still there to be read, and may say why.
-void Session::read_rest() {
-  int left = reads_at_end;
-  while (!ended_ && !peer_closed_ && left-- > 0) {
-    if (!handle(receiver_.receive(*opened_.transport, wall_time_ns()))) break;
-  }
-  transport_ended(*write_failure_);
+  const TimePoint next = deadlines_.next(now);
+  if (deadlines_.blocked() || write_failure_) return next;
+  return std::clamp(sender_.next_release(), now, std::max(now, next));
 }
 
 void Session::check_deadlines() {
-  if (write_failure_) return read_rest();
   const TimePoint now = environment_.now();
-  const auto& timeouts = settings_.timeouts;
-  if (close_deadline_) {
-    if (now >= *close_deadline_) end(end_.failure.error, end_.failure.text);
+  if (write_failure_) {
+    if (!deadlines_.stalled() || deadlines_.close_expired(now)) read_rest();
     return;
   }
-  if (stalled_) {
-    last_receive_ = now;
-    if (message_since_) message_since_ = now;
+  if (deadlines_.close_expired(now)) return give_up_closing();
+  if (!deadlines_.closing()) {
+    auto failure = deadlines_.expired(now, statistics_.wire_bytes_in, !sender_.ping_waits());
+    if (failure) return time_out(std::move(*failure));
+    if (deadlines_.take_ping(now)) send_ping(deadlines_.quiet(now));
+    if (deadlines_.take_pong(now)) send_pong();
   }
-  const auto expired = [&](const std::optional<TimePoint>& since, auto timeout) {
-    return since && now - *since >= timeout;
-  };
-  const auto fail = [&](Error error, std::string text) {
-    end_.closed_by = ClosedBy::wskeep;
-    end_.close_code = static_cast<std::uint16_t>(CloseCode::abnormal);
-    end(error, std::move(text));
-  };
-  if (expired(blocked_since_, timeouts.send)) {
-    return fail(Error::send_timeout, "upstream accepted nothing for timeouts.send");
-  }
-  if (expired(message_since_, timeouts.message)) {
-    return fail(Error::message_timeout,
-                "a message was begun and not ended within timeouts.message");
-  }
-  if (expired(last_receive_, timeouts.receive)) {
-    return fail(Error::receive_timeout,
-                "nothing was received for timeouts.receive, not even a pong");
-  }
-  const auto ping = settings_.keepalive.ping;
-  if (ping.count() > 0 && now - last_ping_ >= ping) send_ping(now);
+  if (sender_.next_release() <= now) flush();
+}
+
+void Session::time_out(daemon::Failure failure) {
+  // Upstream lives, and is told.
+  if (failure.error == Error::first_message_timeout || failure.error == Error::silence_timeout)
+    return close(CloseCode::going_away, failure.text, failure.error);
+  end_.closed_by = ClosedBy::wskeep;
+  end_.close_code = static_cast<std::uint16_t>(CloseCode::abnormal);
+  end(failure.error, std::move(failure.text));
+}
+
+void Session::give_up_closing() {
+  ++statistics_.close_timeouts;
+  end_.close_timed_out = true;
+  auto [error, text] = end_.failure;
+  if (error == Error::none) error = Error::close_timeout;
+  if (!text.empty()) text += "; ";
+  text += sender_.unsent() > 0 ? "our Close frame could not be sent in time (timeouts.close)"
+                               : "upstream did not end the connection in time (timeouts.close)";
+  end(error, std::move(text));
 }
 
 void Session::end(Error error, std::string text) {

@@ -13,27 +13,25 @@
 #include "daemon/upstream/open.hpp"
 #include "daemon/upstream/receiver.hpp"
 #include "daemon/upstream/sender.hpp"
+#include "daemon/upstream/session_deadlines.hpp"
+#include "daemon/upstream/session_end.hpp"
 #include "ipc/channel.hpp"
 #include "websocket/violation.hpp"
 
 namespace wskeep::upstream {
 
-enum class ClosedBy : std::uint8_t { upstream, wskeep, network };
-
-[[nodiscard]] std::string_view closed_by_name(ClosedBy closed_by) noexcept;
-
-/// How a session ended.
-struct SessionEnd {
-  daemon::Failure failure;
-  std::uint16_t close_code =
-      0;  ///< of the Close frame that began the end, either side's; 0: there was none
-  std::string reason;
-  ClosedBy closed_by = ClosedBy::network;
-};
-
 /// One open WebSocket: receives into the channel's ring, sends what publishers give, answers and
 /// sends pings, and watches the time-outs. The data path is the transport's callbacks and takes no
 /// timer; one coroutine wakes for the next deadline.
+///
+/// With `send_rate`, of all frames to upstream no more than so many are written in any stretch of
+/// that length (see SendQueue). What waits for it counts as `send_buffer` and not against
+/// `timeouts.send`. A ping of ours, or an unsolicited pong, is left out when it would wait, unless
+/// nothing has come for half of `timeouts.receive`.
+///
+/// `timeouts.silence` counts from the session's begin where there is no `timeouts.first_message`.
+/// A peer that lives and sends no messages is sent a Close frame; others that are too slow are
+/// left.
 class Session final : private net::TransportObserver, private ControlObserver {
  public:
   /// All referred to outlives it.
@@ -47,7 +45,8 @@ class Session final : private net::TransportObserver, private ControlObserver {
   [[nodiscard]] boost::asio::awaitable<SessionEnd> run();
 
   /// Sends a Close frame and waits for the other side's end, at most `timeouts.close` (and
-  /// `at_most`).
+  /// `at_most`). With `send_rate`, messages that wait for it are given up. While the session is
+  /// being closed already, only `at_most` counts.
   void close(websocket::CloseCode code, std::string_view reason, daemon::Error error,
              std::chrono::milliseconds at_most = std::chrono::hours(1));
 
@@ -63,6 +62,12 @@ class Session final : private net::TransportObserver, private ControlObserver {
 
   /// The channel has room again.
   void resume_reading();
+
+  /// Asks upstream whether it lives, for there is reason to doubt it: sends a ping, and ends the
+  /// session with Error::receive_timeout when nothing at all comes within 5 s (or
+  /// `timeouts.receive`, if that is less). Does nothing when pings are off, while the session is
+  /// being closed, and while upstream takes nothing; the other time-outs stand.
+  void probe();
 
   [[nodiscard]] bool open() const noexcept { return !closing_ && !ended_; }
   [[nodiscard]] const net::TransportInformation& information() const noexcept {
@@ -81,7 +86,8 @@ class Session final : private net::TransportObserver, private ControlObserver {
   void answer_ping();
   void take_pong(std::span<const std::byte> payload);
   void take_close(std::span<const std::byte> payload);
-  void send_ping(daemon::TimePoint now);
+  void send_ping(bool urgent);
+  void send_pong();
   void send_close(websocket::CloseCode code, std::string_view reason);
   void shut_when_said();
   void transport_ended(net::IoResult result);
@@ -90,6 +96,8 @@ class Session final : private net::TransportObserver, private ControlObserver {
 
   [[nodiscard]] daemon::TimePoint next_deadline() const;
   void check_deadlines();
+  void time_out(daemon::Failure failure);
+  void give_up_closing();
   void read_rest();
 
   daemon::Environment& environment_;
@@ -101,18 +109,14 @@ class Session final : private net::TransportObserver, private ControlObserver {
   Sender sender_;
   std::unique_ptr<daemon::Environment::Alarm> alarm_;
 
-  daemon::TimePoint last_receive_;
-  daemon::TimePoint last_ping_;                     ///< sent, or was to be
-  std::optional<daemon::TimePoint> message_since_;  ///< a message has begun and not ended
-  std::optional<daemon::TimePoint>
-      blocked_since_;  ///< bytes are queued, and none were accepted since
-  std::optional<daemon::TimePoint> close_deadline_;
+  SessionDeadlines deadlines_;
+  daemon::TimePoint sleeps_until_;              ///< when `run` looks next, unless it is woken
   std::optional<net::IoResult> write_failure_;  ///< nothing is written any more
   std::uint64_t messages_seen_ = 0;             ///< Statistics::messages_in at the last read
-  std::uint64_t ping_number_ = 0;               ///< payload of our last ping; 0: it was answered
+  std::uint64_t ping_number_ = 0;  ///< payload of our last ping; 0: no answer is measured
   daemon::TimePoint ping_sent_;
+  bool measured_ = false;  ///< a round trip of this session
   std::optional<std::vector<std::byte>> ping_to_answer_;
-  bool stalled_ = false;
   bool closing_ = false;      ///< our Close frame is queued or sent
   bool peer_closed_ = false;  ///< theirs has come
   bool shut_ = false;

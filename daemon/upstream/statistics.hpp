@@ -25,9 +25,12 @@ struct Statistics {
   std::uint64_t sessions = 0;
   std::uint64_t attempts_failed = 0;  ///< cycles that got no session
   std::array<std::uint64_t, daemon::error_count>
-      ended{};                                ///< sessions and cycles, by how they ended
-  std::chrono::nanoseconds round_trip{0};     ///< the last measured; 0: none
-  std::chrono::nanoseconds time_to_ready{0};  ///< the last cycle's that got a session
+      ended{};                       ///< sessions and cycles, by how they ended
+  std::uint64_t close_timeouts = 0;  ///< sessions whose closing handshake was not over in time
+  std::chrono::nanoseconds round_trip{0};            ///< the last measured; 0: none
+  std::chrono::nanoseconds round_trip_smoothed{0};   ///< of the session (RFC 6298, 2: SRTT)
+  std::chrono::nanoseconds round_trip_variation{0};  ///< likewise (RTTVAR)
+  std::chrono::nanoseconds time_to_ready{0};         ///< the last cycle's that got a session
   std::chrono::nanoseconds time_to_ready_sum{0};
 };
 

@@ -1,23 +1,45 @@
 #pragma once
 
+#include <string>
 #include <variant>
 
 #include "config/config.hpp"
 #include "config/url.hpp"
 #include "daemon/error.hpp"
+#include "daemon/upstream/secrets.hpp"
 #include "websocket/upgrade.hpp"
 
 namespace wskeep::upstream {
 
-/// What one cycle asks for and where: the configuration with its variables and files read.
+/// What is asked for at one URL, and where: the configuration with its variables and files read.
+/// Wiped when it is destroyed.
 struct Target {
+  Target() = default;
+  Target(Target&&) noexcept = default;
+  Target& operator=(Target&&) = delete;
+  Target(const Target&) = delete;
+  Target& operator=(const Target&) = delete;
+  ~Target();
+
   config::Url url;
   websocket::UpgradeRequest request;  ///< without its key, which each attempt draws
+  config::Tls tls;
+  Secrets secrets;  ///< in the request, not to be shown where an answer repeats them
 };
 
-/// Reads everything anew, so that a renewed token is used. Fails with Error::configuration, in a
-/// sentence without secrets.
-[[nodiscard]] std::variant<Target, daemon::Failure> read_target(
-    const config::Connection& connection);
+struct TargetFailure {
+  daemon::Failure failure;
+  bool of_all = false;  ///< it would be the same for the connection's other URLs
+};
+
+/// Reads everything anew, so that a renewed token is used; `url` is one of the connection's. Fails
+/// with Error::configuration, in a sentence without secrets.
+[[nodiscard]] std::variant<Target, TargetFailure> read_target(const config::Connection& connection,
+                                                              const config::Text& url);
+
+/// The same asked for where a redirection leads. Another origin (scheme, host or port) is sent
+/// nothing but the handshake's own headers and sees no client certificate. `from` stays good for
+/// its URL and secrets only.
+[[nodiscard]] Target redirected_target(Target& from, config::Url to);
 
 }  // namespace wskeep::upstream

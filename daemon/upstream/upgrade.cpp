@@ -2,11 +2,14 @@
 
 #include <array>
 #include <boost/asio/this_coro.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 
+#include "daemon/upstream/redirect.hpp"
 #include "daemon/upstream/refusal.hpp"
+#include "websocket/header_text.hpp"
 
 namespace wskeep::upstream {
 
@@ -55,7 +58,7 @@ class Exchange {
         alarm_(environment.make_alarm()),
         waker_(transport, *alarm_) {}
 
-  asio::awaitable<Failure> send(std::string request);
+  asio::awaitable<Failure> send(const std::string& request);
 
   /// Reads until the head is there, and of a refusal also the body, as far as it comes.
   asio::awaitable<Failure> receive();
@@ -71,6 +74,9 @@ class Exchange {
   [[nodiscard]] bool refused() const noexcept {
     return reader_.head_complete() && reader_.head().status != 101;
   }
+  [[nodiscard]] bool redirected() const noexcept {
+    return reader_.head_complete() && is_redirection(reader_.head());
+  }
 
   Environment& environment_;
   net::Transport& transport_;
@@ -79,6 +85,7 @@ class Exchange {
   websocket::HttpReader reader_{websocket::HttpReader::Kind::response,
                                 {max_answer_head, max_refusal_body}};
   daemon::TimePoint deadline_ = daemon::TimePoint::max();
+  std::optional<Failure> write_failure_;  ///< of the request, which was not written whole
   std::vector<std::byte> rest_;
 };
 
@@ -89,7 +96,7 @@ asio::awaitable<bool> Exchange::wait() {
   co_return state.cancelled() == asio::cancellation_type::none;
 }
 
-asio::awaitable<Failure> Exchange::send(std::string request) {
+asio::awaitable<Failure> Exchange::send(const std::string& request) {
   std::span<const std::byte> data = std::as_bytes(std::span(request));
   while (!data.empty()) {
     const IoResult result = transport_.write(data);
@@ -99,7 +106,9 @@ asio::awaitable<Failure> Exchange::send(std::string request) {
       transport_.want_write();
       if (!co_await wait()) co_return Failure{Error::stopped, "stopped"};
     } else {
-      co_return io_failure(result);
+      // What the server said before it went can still be read: an alert, or an answer.
+      write_failure_ = io_failure(result);
+      break;
     }
   }
   co_return Failure{};
@@ -114,6 +123,7 @@ asio::awaitable<Failure> Exchange::receive() {
       if (on_read(result, std::span(buffer).first(result.bytes), failure)) co_return failure;
       continue;
     }
+    if (write_failure_) co_return *write_failure_;
     transport_.want_read();
     if (!co_await wait()) co_return Failure{Error::stopped, "stopped"};
     if (environment_.now() >= deadline_) co_return failure;
@@ -123,12 +133,15 @@ asio::awaitable<Failure> Exchange::receive() {
 bool Exchange::on_read(const IoResult& result, std::span<const std::byte> bytes, Failure& failure) {
   if (result.status == Status::done) return on_bytes(bytes, failure);
   // A refusal is known by its head; how its body ends does not matter.
-  if (!refused()) failure = io_failure(result);
+  if (refused()) return true;
+  const bool explained = result.error == Error::client_certificate_required;
+  failure = write_failure_ && !explained ? *write_failure_ : io_failure(result);
   return true;
 }
 
 bool Exchange::on_bytes(std::span<const std::byte> bytes, Failure& failure) {
   const websocket::HttpReader::Result result = reader_.read(bytes);
+  if (redirected()) return true;  // where to is all there is to know
   if (refused()) {
     if (deadline_ == daemon::TimePoint::max()) deadline_ = environment_.now() + refusal_body_time;
     return result.status != websocket::HttpReader::Status::incomplete;
@@ -143,35 +156,57 @@ bool Exchange::on_bytes(std::span<const std::byte> bytes, Failure& failure) {
   return true;
 }
 
-OpenResult judge(Environment& environment, const websocket::UpgradeRequest& request,
-                 Exchange& exchange) {
-  const websocket::HttpHead& response = exchange.reader().head();
-  if (response.status != 101)
-    return refusal(response, exchange.reader().body(), environment.wall_now());
+/// nginx lets a client without a certificate into TLS, and says so by HTTP.
+void note_missing_certificate(OpenFailure& refused, std::string_view body) {
+  if (refused.http_status != 400 || body.find("SSL certificate") == std::string_view::npos) return;
+  refused.failure.error = Error::client_certificate_required;
+  refused.failure.text +=
+      "; it wants a client certificate: set tls.certificate and tls.key, or tls.pkcs12";
+}
+
+Answer judge(Environment& environment, const websocket::UpgradeRequest& request,
+             const Secrets& secrets, Exchange& exchange, bool certificate_missing) {
+  websocket::HttpHead response = exchange.reader().head();
+  if (is_redirection(response)) return Redirection{std::move(response)};
+  if (response.status != 101) {
+    const auto body = exchange.reader().body();
+    OpenFailure refused = refusal(response, body, secrets, environment.wall_now());
+    if (certificate_missing) note_missing_certificate(refused, body);
+    return refused;
+  }
   const websocket::UpgradeResult result = websocket::check_upgrade_response(request, response);
   if (!result.accepted)
-    return OpenFailure{{Error::upgrade_invalid, result.text}, response.status, std::nullopt};
-  return Opened{nullptr, response, result.subprotocol, result.compression, exchange.take_rest()};
+    return OpenFailure{
+        {Error::upgrade_invalid, secrets.hidden(result.text)}, response.status, std::nullopt};
+  std::erase_if(response.fields, [](const auto& field) {
+    return websocket::equal_ignoring_case(field.first, "set-cookie");
+  });
+  return Opened{nullptr, std::move(response), result.subprotocol, result.compression,
+                exchange.take_rest()};
 }
 
 /// All but the transport of what was opened; observes it no longer when it ends.
-asio::awaitable<OpenResult> exchange_over(Environment& environment, net::Transport& transport,
-                                          const websocket::UpgradeRequest& request) {
+asio::awaitable<Answer> exchange_over(Environment& environment, net::Transport& transport,
+                                      const websocket::UpgradeRequest& request,
+                                      const Secrets& secrets) {
   Exchange exchange(environment, transport);
-  Failure failure = co_await exchange.send(websocket::write_upgrade_request(request));
+  std::string written = websocket::write_upgrade_request(request);
+  Failure failure = co_await exchange.send(written);
+  wipe(written);
   if (failure.error == Error::none) failure = co_await exchange.receive();
+  failure.text = secrets.hidden(failure.text);
   if (failure.error != Error::none) co_return OpenFailure{std::move(failure), 0, std::nullopt};
-  co_return judge(environment, request, exchange);
+  co_return judge(environment, request, secrets, exchange,
+                  transport.information().client_certificate_missing);
 }
 
 }  // namespace
 
-asio::awaitable<OpenResult> upgrade(Environment& environment,
-                                    std::unique_ptr<net::Transport> transport,
-                                    const websocket::UpgradeRequest& request) {
-  OpenResult result = co_await exchange_over(environment, *transport, request);
-  if (auto* opened = std::get_if<Opened>(&result)) opened->transport = std::move(transport);
-  co_return result;
+asio::awaitable<Answer> upgrade(Environment& environment, std::unique_ptr<net::Transport> transport,
+                                const websocket::UpgradeRequest& request, const Secrets& secrets) {
+  Answer answer = co_await exchange_over(environment, *transport, request, secrets);
+  if (auto* opened = std::get_if<Opened>(&answer)) opened->transport = std::move(transport);
+  co_return answer;
 }
 
 }  // namespace wskeep::upstream

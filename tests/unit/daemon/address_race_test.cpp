@@ -144,6 +144,20 @@ TEST(AddressRace, EventsOfOneThatWasGivenUpAreIgnored) {
   EXPECT_TRUE(race.race.exhausted());
 }
 
+TEST(AddressRace, WhatMayNotBeStartedEndsTheStartsAndNotWhatRuns) {
+  Table race(4);
+  EXPECT_EQ(race.at(0ms), "start 0");
+  EXPECT_EQ(race.at(250ms), "start 1");
+  race.race.start_no_more(1);
+  EXPECT_EQ(race.at(500ms), "");
+  EXPECT_FALSE(race.race.exhausted());
+  race.connected(0);
+  EXPECT_EQ(race.at(600ms), "advance 0");
+  race.failed(0);
+  EXPECT_EQ(race.at(600ms), "");
+  EXPECT_TRUE(race.race.exhausted());
+}
+
 TEST(AddressRace, WithoutAddressesItIsExhausted) {
   Table race(0);
   EXPECT_EQ(race.at(0ms), "");

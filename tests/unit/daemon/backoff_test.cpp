@@ -32,7 +32,7 @@ TEST(Backoff, DrawsFromZeroButNeverBelowTheFloor) {
   Backoff backoff(settings());
   EXPECT_EQ(backoff.next(0), Backoff::floor);
   EXPECT_EQ(backoff.next(highest / 2), 500ms);
-  Backoff careless({0ms, 0ms, 0ms});
+  Backoff careless(Backoff::Settings{0ms, 0ms, 0ms});
   for (int i = 0; i < 100; ++i) EXPECT_EQ(careless.next(highest), Backoff::floor);
 }
 
@@ -73,12 +73,15 @@ TEST(Backoff, TheSlowestPaceIsBetweenHalfAndWhole) {
   EXPECT_EQ(backoff.slowest(0), 15s);
   EXPECT_EQ(backoff.slowest(highest), 30s);
   EXPECT_EQ(backoff.failures(), 2U);
+  EXPECT_EQ(backoff.slowest(0, 5s), 15s);  // a server that would have us sooner
+  EXPECT_EQ(backoff.slowest(0, 60s), 60s);
+  EXPECT_EQ(backoff.slowest(highest, 60s), 75s);
 }
 
 TEST(Backoff, ConfigureKeepsTheCount) {
   Backoff backoff(settings());
   (void)backoff.next(highest);
-  backoff.configure({100ms, 150ms, 10s});
+  backoff.configure(Backoff::Settings{100ms, 150ms, 10s});
   EXPECT_EQ(backoff.next(highest), 150ms);
 }
 

@@ -26,7 +26,7 @@ void expect_prompt_stop(ConnectionWorld& world) {
 
 TEST(ConnectionStop, DirectlyAfterStart) {
   ConnectionWorld world;
-  world.connection.emplace(world.environment, world.settings, world.limits, world.log);
+  world.make();
   world.connection->start([&] {
     ++world.done;
     world.done_at = world.environment.elapsed();

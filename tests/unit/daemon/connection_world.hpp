@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/upstream/clock_watch.hpp"
 #include "daemon/upstream/connection.hpp"
 #include "ipc/subscriber.hpp"
 #include "tests/unit/daemon/open_world.hpp"
@@ -18,6 +19,12 @@
 namespace wskeep::upstream {
 
 struct ConnectionWorld {
+  /// One for all worlds, for a log has a thread.
+  static daemon::Log& quiet_log() {
+    static daemon::Log log({.level = config::LogLevel::error});
+    return log;
+  }
+
   static constexpr const char* address = "10.0.0.1";
 
   ConnectionWorld() {
@@ -54,13 +61,20 @@ struct ConnectionWorld {
     route().on_open = says(text);
   }
 
+  void make() { connection.emplace(environment, settings, limits, budgets(), log); }
   void start() {
-    connection.emplace(environment, settings, limits, log);
+    make();
     connection->start([this] {
       ++done;
       done_at = environment.elapsed();
     });
     run_for(0ms);
+  }
+  /// From now on the connection is told when the wall clock jumps.
+  void watch_clock() {
+    watch.emplace(environment,
+                  [this](std::chrono::milliseconds ahead) { connection->clock_jumped(ahead); });
+    watch->start();
   }
   void run_for(std::chrono::milliseconds duration) { environment.run_for(duration); }
 
@@ -91,6 +105,12 @@ struct ConnectionWorld {
     return times;
   }
 
+  /// Made when it is asked for first, of `connects`.
+  ConnectBudgets& budgets() {
+    if (!budgets_) budgets_.emplace(connects);
+    return *budgets_;
+  }
+
   [[nodiscard]] const ring::Ring& ring() const { return connection->channel().ring(); }
   [[nodiscard]] boost::json::object event(std::size_t back) const {
     const auto& events = connection->channel().events();
@@ -102,9 +122,12 @@ struct ConnectionWorld {
 
   config::Connection settings;
   config::IpcLimits limits;
-  daemon::Log log{{.level = config::LogLevel::error}};
+  config::Connects connects;
+  std::optional<ConnectBudgets> budgets_;
+  daemon::Log& log = quiet_log();
   simulated::Environment environment;
   std::optional<Connection> connection;
+  std::optional<ClockWatch> watch;
   std::optional<Peer> peer;  ///< of the last session
   std::size_t opens = 0;
   int done = 0;

@@ -148,8 +148,8 @@ TEST(OpenHttp, RefusalsAreTold) {
        200,
        {},
        true},
-      {"HTTP/1.1 301 Moved\r\nLocation: https://other/?secret=1\r\n\r\n",
-       Error::http_status,
+      {"HTTP/1.1 301 Moved\r\nLocation: https://other/?a=secret\r\n\r\n",
+       Error::http_redirect,
        301,
        {},
        false},
@@ -205,6 +205,117 @@ TEST(OpenHttp, ARefusalsBodyIsQuotedCleanly) {
   world.open();
   EXPECT_EQ(world.failure().failure.text,
             "10.0.0.1:443: the server answered 403 Forbidden: bad [31m key");
+}
+
+TEST(OpenHttp, WhatAServerSaysBackOfOurSecretsIsHidden) {
+  World world;
+  world.connection.urls = {config::Text("ws://me:pass%20word@example.com/p?key=q%2Ftoken")};
+  world.connection.settings.headers.emplace_back("X-Token", config::Text("Token header-secret"));
+  world.name({"10.0.0.1"});
+  std::string said;
+  world.environment.routes["10.0.0.1"].on_open = answers([&](const std::string& request) {
+    const std::string body = said + request;
+    return "HTTP/1.1 403 " + said + "\r\nContent-Length: " + std::to_string(body.size()) +
+           "\r\n\r\n" + body;
+  });
+  const std::vector<std::string> secrets{"pass word", "q%2Ftoken", "q/token", "header-secret",
+                                         "bWU6cGFzcyB3b3Jk"};
+  for (const std::string& secret : secrets) {
+    for (const std::size_t padding : {0U, 152U, 155U}) {  // also across the cut
+      said = std::string(padding, 'x') + secret;
+      world.open();
+      const std::string& text = world.failure().failure.text;
+      EXPECT_EQ(world.failure().http_status, 403U);
+      EXPECT_NE(text.find(padding > 0 ? "xxx" : "***"), std::string::npos) << text;
+      for (const std::string& other : secrets)
+        EXPECT_EQ(text.find(other.substr(0, 4)), std::string::npos) << text;
+      EXPECT_EQ(world.cycle().failure.text, text);
+    }
+  }
+}
+
+TEST(OpenHttp, ASecretThatAnAnswerWasCutOffInIsHidden) {
+  World world;
+  world.connection.urls = {config::Text("ws://example.com/")};
+  world.connection.settings.authorization.bearer = config::Text("abcdefghijkl");
+  world.name({"10.0.0.1"});
+  world.environment.routes["10.0.0.1"].on_open =
+      says("HTTP/1.1 401 No\r\nContent-Length: 100\r\n\r\nnot abcdefgh");
+  world.open();
+  EXPECT_EQ(world.failure().failure.text, "10.0.0.1:80: the server answered 401 No: not ***");
+}
+
+TEST(OpenHttp, WhatWasNotAskedForIsRefused) {
+  for (const char* header :
+       {"Sec-WebSocket-Protocol: chat\r\n", "Sec-WebSocket-Extensions: permessage-deflate\r\n"}) {
+    World world;
+    world.name({"10.0.0.1"});
+    world.environment.routes["10.0.0.1"].on_open =
+        answers([&](const std::string& request) { return switching(request, header); });
+    world.open();
+    EXPECT_EQ(world.failure().failure.error, Error::upgrade_invalid);
+    EXPECT_EQ(world.failure().http_status, 101U);
+  }
+}
+
+TEST(OpenHttp, InterimAnswersAreSkippedButNotWithoutEnd) {
+  World world;
+  world.name({"10.0.0.1"});
+  std::size_t interim = 3;
+  world.environment.routes["10.0.0.1"].on_open = answers([&](const std::string& request) {
+    std::string answer;
+    for (std::size_t i = 0; i < interim; ++i) answer += "HTTP/1.1 103 Early Hints\r\n\r\n";
+    return answer + switching(request);
+  });
+  world.open();
+  EXPECT_EQ(world.opened().response.status, 101U);
+  interim = 100;
+  world.open();
+  EXPECT_EQ(world.failure().failure.error, Error::http_invalid);
+}
+
+TEST(OpenHttp, CookiesAreNotKept) {
+  World world;
+  world.name({"10.0.0.1"});
+  std::string request;
+  world.environment.routes["10.0.0.1"].on_open = answers([&](const std::string& received) {
+    request = received;
+    return switching(received, "Set-Cookie: session=abcdef\r\nX-Other: 1\r\n");
+  });
+  world.open();
+  EXPECT_EQ(world.opened().response.find("set-cookie"), nullptr);
+  EXPECT_NE(world.opened().response.find("x-other"), nullptr);
+  world.open();
+  EXPECT_EQ(request.find("ookie"), std::string::npos);
+}
+
+TEST(OpenHttp, CredentialsAreReadAtEachAttempt) {
+  const std::string file = ::testing::TempDir() + "/wskeep_open_test_credentials";
+  World world;
+  world.name({"10.0.0.1"});
+  std::string request;
+  world.environment.routes["10.0.0.1"].on_open = answers([&](const std::string& received) {
+    request = received;
+    return switching(received);
+  });
+  auto& authorization = world.connection.settings.authorization;
+  authorization.bearer = config::Text("${file:" + file + "}");
+  for (const char* token : {"first", "second"}) {
+    std::ofstream(file) << token << "\n";
+    world.open();
+    EXPECT_NE(request.find("Authorization: Bearer " + std::string(token) + "\r\n"),
+              std::string::npos);
+  }
+  std::ofstream(file) << "\n";
+  world.open();
+  EXPECT_EQ(world.failure().failure.error, Error::configuration);
+  EXPECT_NE(world.failure().failure.text.find("authorization.bearer"), std::string::npos);
+  authorization.bearer = {};
+  authorization.basic = config::Text("me:${file:" + file + "}");
+  std::ofstream(file) << "s3cret\n";
+  world.open();
+  EXPECT_NE(request.find("Authorization: Basic bWU6czNjcmV0\r\n"), std::string::npos);
+  std::remove(file.c_str());
 }
 
 TEST(OpenHttp, AnEndlessBodyIsBounded) {

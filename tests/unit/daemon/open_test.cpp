@@ -93,7 +93,7 @@ TEST(Open, AllDeadEndsInBoundedTime) {
   world.open();
   EXPECT_EQ(world.environment.log.back(), "11000 address_timeout");
   EXPECT_EQ(world.cycle().legs.at(0).addresses.size(), 5U);  // fallback.addresses
-  EXPECT_EQ(world.memory.size(), 5U);
+  EXPECT_EQ(world.memory.addresses.size(), 5U);
 }
 
 TEST(Open, TheWholeCycleHasADeadline) {
@@ -212,8 +212,8 @@ TEST(Open, AContextThatGoesAwayTakesEverythingAlong) {
 asio::awaitable<void> keep_trying(World& world, std::uint64_t& cycles, daemon::TimePoint until) {
   Backoff backoff(world.connection.settings.reconnect);
   while (world.environment.now() < until) {
-    const OpenResult result =
-        co_await open_session(world.environment, world.connection, world.memory, world.timeline);
+    const OpenResult result = co_await open_session(world.environment, world.connection,
+                                                    world.memory, world.timeline, world.gate);
     EXPECT_TRUE(std::holds_alternative<OpenFailure>(result));
     ++cycles;
     (void)co_await world.environment.sleep(backoff.next(world.environment.random()));

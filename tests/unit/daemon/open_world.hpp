@@ -55,6 +55,16 @@ inline std::function<void(Peer)> says(const std::string& text) {
   return answers([text](const std::string&) { return text; });
 }
 
+/// Lets so many connects pass.
+struct Gate final : ConnectGate {
+  bool may_connect(std::string_view host) override {
+    asked.emplace_back(host);
+    return left != 0 && left-- > 0;
+  }
+  std::uint64_t left = UINT64_MAX;
+  std::vector<std::string> asked;
+};
+
 /// One connection in a simulated world.
 struct World {
   World() {
@@ -69,15 +79,16 @@ struct World {
   void start() {
     result.reset();
     asio::co_spawn(
-        environment.executor(), open_session(environment, connection, memory, timeline),
-        asio::bind_cancellation_slot(stop.slot(), [this](std::exception_ptr thrown, OpenResult r) {
-          if (thrown) std::rethrow_exception(thrown);
-          environment.note(
-              std::holds_alternative<Opened>(r)
-                  ? "opened"
-                  : std::string(daemon::error_name(std::get<OpenFailure>(r).failure.error)));
-          result = std::move(r);
-        }));
+        environment.executor(), open_session(environment, connection, memory, timeline, gate),
+        asio::bind_cancellation_slot(
+            stop.slot(), [this](const std::exception_ptr& thrown, OpenResult r) {
+              if (thrown) std::rethrow_exception(thrown);
+              environment.note(
+                  std::holds_alternative<Opened>(r)
+                      ? "opened"
+                      : std::string(daemon::error_name(std::get<OpenFailure>(r).failure.error)));
+              result = std::move(r);
+            }));
   }
   void open() {
     start();
@@ -89,8 +100,9 @@ struct World {
   const Cycle& cycle() const { return timeline.cycles().back(); }
 
   config::Connection connection;
-  AddressMemory memory;
+  OpeningMemory memory;
   Timeline timeline;
+  Gate gate;
   asio::cancellation_signal stop;
   simulated::Environment environment;  // behind all that its coroutines refer to
   std::optional<OpenResult> result;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,9 @@ Answer script(const std::string& name, bool six) {
     return {0, false, six ? Addresses{"2001:db8::1"} : Addresses{"192.0.2.1", "192.0.2.2"}};
   if (name == "four.test") return {0, false, six ? Addresses{} : Addresses{"192.0.2.4"}};
   if (name == "half.test") return {0, six, six ? Addresses{} : Addresses{"192.0.2.5"}};
+  if (name == "short.test")
+    return {0, false, {six ? "2001:db8::6" : "192.0.2.6"}, static_cast<std::uint8_t>(six ? 7 : 99)};
+  if (name == "feed.search.test") return {0, false, six ? Addresses{} : Addresses{"192.0.2.8"}};
   if (name == "none.test") return {0, false, {}};
   if (name == "broken.test") return {2, false, {}};
   if (name == "silent.test") return {0, true, {}};
@@ -120,6 +124,52 @@ TEST(Resolver, AServerSilentForOneFamilyCostsALittle) {
   EXPECT_EQ(addresses_of(names.ask("half.test")), (Addresses{"192.0.2.5"}));
   EXPECT_GE(names.took, Resolver::second_family - 10ms);
   EXPECT_LT(names.took, 1500ms);
+}
+
+std::chrono::seconds ttl_of(const ResolveResult& result) {
+  const auto* resolved = std::get_if<daemon::Resolved>(&result);
+  return resolved == nullptr ? -1s : resolved->ttl;
+}
+
+TEST(Resolver, AnAnswerHoldsAsLongAsItsShortestRecord) {
+  Names names;
+  EXPECT_EQ(ttl_of(names.ask("both.test")), 60s);
+  EXPECT_EQ(ttl_of(names.ask("four.test")), 60s);
+  EXPECT_EQ(ttl_of(names.ask("short.test")), 7s);
+  EXPECT_EQ(ttl_of(names.ask("short.test", Family::ipv4)), 99s);
+}
+
+TEST(Resolver, HalfAnAnswerDoesNotHold) {
+  Names names;
+  EXPECT_EQ(ttl_of(names.ask("half.test")), 0s);
+}
+
+TEST(Resolver, WhatIsKnownHoldsForEver) {
+  Names names;
+  EXPECT_EQ(ttl_of(names.ask("192.0.2.7")), std::chrono::seconds::max());
+  EXPECT_EQ(ttl_of(names.ask("localhost")), std::chrono::seconds::max());
+}
+
+TEST(Resolver, AnotherServerIsAskedForOneThatIsSilentOrBroken) {
+  for (const bool silent : {false, true}) {
+    const TestNameServer bad([silent](const std::string&, bool) {
+      return Answer{silent ? 0 : 2, silent, {}};
+    });
+    const TestNameServer good(&script);
+    RealNetwork network(bad.servers() + "," + good.servers());
+    EXPECT_EQ(
+        addresses_of(network.await(network.environment.resolve("both.test", 443, Family::any, 4s))),
+        (Addresses{"192.0.2.1", "192.0.2.2", "2001:db8::1"}));
+    EXPECT_GT(bad.questions(), 0);
+  }
+}
+
+TEST(Resolver, SearchDomainsAreTried) {
+  ::setenv("LOCALDOMAIN", "other.test search.test", 1);  // in place of resolv.conf's
+  Names names;
+  EXPECT_EQ(addresses_of(names.ask("feed")), (Addresses{"192.0.2.8"}));
+  EXPECT_EQ(addresses_of(names.ask("feed.")).front().substr(0, 5), "feed.");  // it is whole
+  ::unsetenv("LOCALDOMAIN");
 }
 
 TEST(Resolver, NoneWaitsForAnother) {

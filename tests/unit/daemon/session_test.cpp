@@ -379,5 +379,45 @@ TEST(Session, AWriteThatFailedEndsItAlsoWhenNothingIsToBeReceived) {
   EXPECT_EQ(world.publisher->told, (Texts{"unknown 1 connection_reset"}));
 }
 
+/// The reader's socket is full, the channel waits for it, and more has come than the ring holds.
+struct StalledWorld : SessionWorld {
+  StalledWorld() : SessionWorld(channel_options(1h)) {
+    begin();
+    for (int i = 0; i < 200; ++i) peer().send(text_frame(std::string(1000, 'x')));
+    peer().send(text_frame("last words") + close_frame(1008, "rate limit"));
+    settle();
+    EXPECT_EQ(channel.statistics().stalls, 1U);
+    EXPECT_FALSE(pipe->to_us.empty());
+    peer().reset();
+    pipe->may_go_on = [write = true]() mutable { return !std::exchange(write, false); };
+    publish("too late", 1);
+    session->flush();
+    settle();
+  }
+  LocalApp app{environment, channel, 4096};
+};
+
+TEST(Session, WhatCameBeforeAWriteFailedIsReceivedAlsoWhenALocalReaderHasToMakeRoom) {
+  StalledWorld world;
+  EXPECT_FALSE(world.end);
+  world.run_for(4'999ms);
+  while (world.app.read()) world.settle();
+  ASSERT_TRUE(world.end);
+  EXPECT_EQ(world.app.ears.heard.size(), 201U);
+  EXPECT_EQ(world.app.ears.heard.back(), "text:last words");
+  EXPECT_EQ(world.end->failure.error, Error::closed_by_peer);
+  EXPECT_EQ(world.end->close_code, 1008);
+  EXPECT_EQ(world.channel.statistics().lost_messages, 0U);
+  EXPECT_EQ(world.publisher->told, (Texts{"unknown 1 closed_by_peer"}));
+}
+
+TEST(Session, AReaderThatNeverMakesRoomHoldsAFailedConnectionOnlySoLong) {
+  StalledWorld world;
+  world.run_for(4'999ms);
+  EXPECT_FALSE(world.end);
+  world.run_for(1ms);
+  EXPECT_EQ(world.error(), Error::connection_reset);
+}
+
 }  // namespace
 }  // namespace wskeep::upstream

@@ -296,5 +296,224 @@ TEST(SessionTime, PingsAreAnsweredAlsoWhilePublishersKeepTheBufferFull) {
   EXPECT_GT(pongs, 20U);
 }
 
+/// Alive, and without a message.
+void ping_every_second(SessionWorld& world, std::chrono::seconds duration) {
+  for (auto passed = 0s; passed < duration; passed += 1s) {
+    world.run_for(1s);
+    world.say(frame(Opcode::ping, ""));
+    world.hear();
+  }
+}
+
+void expect_told_and_left(SessionWorld& world, const std::string& text, Error error) {
+  EXPECT_EQ(world.hear(), (Texts{"close:1001 " + text}));
+  EXPECT_FALSE(world.end);
+  world.say(close_frame(1001));
+  world.peer().end();
+  world.settle();
+  ASSERT_TRUE(world.end);
+  EXPECT_EQ(world.end->failure.error, error);
+  EXPECT_EQ(world.end->failure.text, text);
+  EXPECT_EQ(world.end->closed_by, ClosedBy::wskeep);
+  EXPECT_FALSE(world.end->close_timed_out);
+}
+
+TEST(SessionTime, AFirstMessageThatDoesNotComeEndsIt) {
+  SessionWorld world;
+  world.settings.timeouts.first_message = 20s;
+  world.begin();
+  world.say(frame(Opcode::text, "begun ", false));
+  ping_every_second(world, 19s);
+  world.run_for(999ms);
+  EXPECT_EQ(world.hear(), Texts{});
+  world.run_for(1ms);
+  expect_told_and_left(world, "no message came within timeouts.first_message",
+                       Error::first_message_timeout);
+}
+
+TEST(SessionTime, AfterTheFirstMessageOnlySilenceCounts) {
+  SessionWorld world;
+  world.settings.keepalive.ping = 0ms;
+  world.settings.timeouts.first_message = 40s;
+  world.settings.timeouts.silence = 10s;
+  world.begin();
+  ping_every_second(world, 39s);
+  world.say(text_frame("first"));
+  ping_every_second(world, 9s);
+  world.say(frame(Opcode::text, "se", false));
+  world.say(frame(Opcode::continuation, "cond"));
+  ping_every_second(world, 9s);
+  world.run_for(999ms);
+  EXPECT_EQ(world.hear(), Texts{});
+  world.run_for(1ms);
+  expect_told_and_left(world, "no message came for timeouts.silence", Error::silence_timeout);
+}
+
+TEST(SessionTime, SilenceCountsFromTheBeginWhereThereIsNoTimeForTheFirstMessage) {
+  SessionWorld world;
+  world.settings.keepalive.ping = 0ms;
+  world.settings.timeouts.silence = 10s;
+  world.statistics.messages_in = 5;  // of an earlier session
+  world.begin(frame(Opcode::ping, "with the 101"));
+  ping_every_second(world, 9s);
+  world.run_for(1s);
+  expect_told_and_left(world, "no message came for timeouts.silence", Error::silence_timeout);
+}
+
+TEST(SessionTime, AMessageWithThe101IsTheFirst) {
+  SessionWorld world;
+  world.settings.keepalive.ping = 0ms;
+  world.settings.timeouts.first_message = 10s;
+  world.begin(text_frame("early"));
+  world.run_for(29s);
+  EXPECT_EQ(world.hear(), Texts{});
+}
+
+TEST(SessionTime, WhileALocalReaderIsWaitedForTheWaitForMessagesStandsStill) {
+  SessionWorld world(channel_options(1h));
+  world.settings.keepalive.ping = 0ms;
+  world.settings.timeouts.silence = 10s;
+  world.begin();
+  LocalApp app(world.environment, world.channel, 4096);
+  for (int i = 0; i < 200; ++i) world.say(text_frame(std::string(1000, 'x')));
+  ASSERT_EQ(world.channel.statistics().stalls, 1U);
+  world.run_for(10min);
+  EXPECT_EQ(world.hear(), Texts{});
+  while (app.read()) world.settle();
+  EXPECT_EQ(app.ears.heard.size(), 200U);
+  world.run_for(9'999ms);
+  EXPECT_EQ(world.hear(), Texts{});
+  world.run_for(1ms);
+  expect_told_and_left(world, "no message came for timeouts.silence", Error::silence_timeout);
+}
+
+TEST(SessionTime, ACloseThatIsNotOverInTimeIsSaidAndKeepsItsReason) {
+  const std::string late = "upstream did not end the connection in time (timeouts.close)";
+  {
+    SessionWorld world;
+    world.begin();
+    world.say(close_frame(4000, "see you"));
+    world.run_for(5s);
+    EXPECT_EQ(world.error(), Error::closed_by_peer);
+    EXPECT_TRUE(world.end->close_timed_out);
+    EXPECT_EQ(world.end->failure.text, "upstream closed with 4000: see you; " + late);
+    EXPECT_EQ(world.statistics.close_timeouts, 1U);
+  }
+  {
+    SessionWorld world;
+    world.begin();
+    world.session->close(websocket::CloseCode::going_away, "stopping", Error::lifetime);
+    world.run_for(5s);
+    EXPECT_EQ(world.error(), Error::lifetime);
+    EXPECT_TRUE(world.end->close_timed_out);
+    EXPECT_EQ(world.end->failure.text, "stopping; " + late);
+  }
+  {
+    SessionWorld world;
+    world.begin();
+    world.session->close(websocket::CloseCode::normal, "", Error::none);
+    world.run_for(5s);
+    EXPECT_EQ(world.error(), Error::close_timeout);
+    EXPECT_EQ(world.end->failure.text, late);
+  }
+  {
+    SessionWorld world;
+    world.begin();
+    world.peer().set_room(0);
+    world.session->close(websocket::CloseCode::normal, "bye", Error::stopped);
+    world.run_for(5s);
+    EXPECT_EQ(world.end->failure.text,
+              "bye; our Close frame could not be sent in time (timeouts.close)");
+  }
+}
+
+TEST(SessionTime, WhileItIsBeingClosedLessTimeCanBeAskedFor) {
+  SessionWorld world;
+  world.begin();
+  world.say(close_frame(1000));
+  world.run_for(1s);
+  world.session->close(websocket::CloseCode::going_away, "stopping", Error::stopped, 700ms);
+  world.run_for(1h);
+  EXPECT_EQ(world.ended_at, 1'700ms);
+  EXPECT_EQ(world.error(), Error::closed_by_peer);
+}
+
+TEST(SessionTime, UnsolicitedPongsAreSentAlsoWithoutPings) {
+  SessionWorld world;
+  world.settings.keepalive.ping = 0ms;
+  world.settings.keepalive.pong = 7s;
+  world.begin();
+  world.run_for(6'999ms);
+  EXPECT_EQ(world.hear(), Texts{});
+  world.run_for(1ms);
+  EXPECT_EQ(world.hear(), (Texts{"pong:"}));
+  world.run_for(14s);
+  EXPECT_EQ(world.hear(), (Texts{"pong:", "pong:"}));
+}
+
+TEST(SessionTime, TheRoundTripIsSmoothedAsRfc6298Says) {
+  SessionWorld world;
+  world.begin();
+  const auto answer_after = [&](std::chrono::milliseconds delay) {
+    world.run_for(10s - std::chrono::milliseconds(world.environment.elapsed().count() % 10'000));
+    const std::string ping = world.hear().at(0).substr(5);
+    world.run_for(delay);
+    world.say(frame(Opcode::pong, ping));
+  };
+  answer_after(80ms);
+  EXPECT_EQ(world.statistics.round_trip_smoothed, 80ms);
+  EXPECT_EQ(world.statistics.round_trip_variation, 40ms);
+  answer_after(160ms);
+  EXPECT_EQ(world.statistics.round_trip, 160ms);
+  EXPECT_EQ(world.statistics.round_trip_smoothed, 90ms);   // 7/8 * 80 + 1/8 * 160
+  EXPECT_EQ(world.statistics.round_trip_variation, 50ms);  // 3/4 * 40 + 1/4 * 80
+}
+
+TEST(SessionTime, AProbeThatNothingAnswersEndsIt) {
+  SessionWorld world;
+  world.begin();
+  world.run_for(3s);
+  world.session->probe();
+  EXPECT_EQ(world.hear().size(), 1U);
+  world.run_for(2s);
+  world.session->probe();  // again: the first one's time stands
+  world.run_for(2'999ms);
+  EXPECT_FALSE(world.end);
+  world.run_for(1ms);
+  EXPECT_EQ(world.error(), Error::receive_timeout);
+  EXPECT_EQ(world.ended_at, 8s);
+}
+
+TEST(SessionTime, AProbeHasNoMoreTimeThanTheReceiveTimeOut) {
+  SessionWorld world;
+  world.settings.timeouts.receive = 2s;
+  world.begin();
+  world.run_for(1s);
+  world.say(frame(Opcode::pong, ""));
+  world.run_for(500ms);
+  world.session->probe();
+  world.run_for(10s);
+  EXPECT_EQ(world.ended_at, 3s);  // the receive time-out itself, before the probe's
+}
+
+TEST(SessionTime, AnythingAnswersAProbe) {
+  SessionWorld world;
+  world.begin();
+  world.session->probe();
+  world.say(text_frame("at the same instant"));
+  world.run_for(29s);
+  EXPECT_FALSE(world.end);
+}
+
+TEST(SessionTime, WithPingsOffNothingIsProbed) {
+  SessionWorld world;
+  world.settings.keepalive.ping = 0ms;
+  world.begin();
+  world.session->probe();
+  world.run_for(29'999ms);
+  EXPECT_EQ(world.hear(), Texts{});
+  EXPECT_FALSE(world.end);
+}
+
 }  // namespace
 }  // namespace wskeep::upstream

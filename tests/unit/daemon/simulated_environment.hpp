@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -11,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +29,9 @@ struct Route {
   milliseconds tcp{0};  ///< until TCP is there, or has failed
   daemon::Error tcp_error = daemon::Error::none;
   bool tcp_hangs = false;
+  milliseconds proxy{0};  ///< where it is one
+  daemon::Error proxy_error = daemon::Error::none;
+  bool proxy_hangs = false;
   milliseconds tls{0};
   daemon::Error tls_error = daemon::Error::none;
   bool tls_hangs = false;
@@ -50,6 +55,8 @@ class Environment final : public daemon::Environment {
   std::map<std::string, Name> names;    ///< by host; others do not exist
   std::vector<std::string> log;
   bool keep_log = true;
+  milliseconds wall_ahead{0};  ///< what somebody, or a sleep, has added to the wall clock
+  std::function<void(const DialTarget&)> on_dial;  ///< sees what is dialled
   /// Called before each operation that could fail or be cancelled, with its number from 1; false
   /// lets it fail.
   std::function<bool(std::uint64_t)> on_operation;
@@ -61,7 +68,8 @@ class Environment final : public daemon::Environment {
   boost::asio::any_io_executor executor() override { return context.get_executor(); }
   daemon::TimePoint now() const override { return now_; }
   daemon::WallTime wall_now() const override {
-    return wall_start + std::chrono::duration_cast<daemon::WallTime::duration>(now_ - start_);
+    return wall_start + std::chrono::duration_cast<daemon::WallTime::duration>(now_ - start_) +
+           wall_ahead;
   }
   std::uint64_t random() override { return random_(); }
   std::uint32_t unpredictable() override { return static_cast<std::uint32_t>(random_()); }
@@ -110,6 +118,7 @@ class Environment final : public daemon::Environment {
     using daemon::Failure;
     const std::string address = target.endpoint.address().to_string();
     note("dial " + address);
+    if (on_dial) on_dial(target);
     progress.started = now_;
     Route route{};
     if (const auto found = routes.find(address); found != routes.end())
@@ -120,10 +129,19 @@ class Environment final : public daemon::Environment {
     if (!co_await stage(route.tcp, route.tcp_hangs)) co_return cancelled("dial " + address);
     if (route.tcp_error != daemon::Error::none) co_return failed(address, route.tcp_error);
     progress.connected = now_;
-    progress.stage = daemon::DialProgress::Stage::tls;
+    progress.stage = target.proxy == nullptr ? daemon::DialProgress::Stage::tls
+                                             : daemon::DialProgress::Stage::proxy;
     note("connected " + address);
     if (target.gate != nullptr) co_await target.gate->pass();
     if (co_await is_cancelled()) co_return cancelled("dial " + address);
+    if (target.proxy != nullptr) {
+      note("proxy " + address + " to " + target.host);
+      if (!operation()) co_return Failure{daemon::Error::proxy_protocol, "injected"};
+      if (!co_await stage(route.proxy, route.proxy_hangs)) co_return cancelled("proxy " + address);
+      if (route.proxy_error != daemon::Error::none) co_return failed(address, route.proxy_error);
+      progress.proxied = now_;
+      progress.stage = daemon::DialProgress::Stage::tls;
+    }
     if (target.secure) {
       note("tls " + address);
       if (!operation()) co_return Failure{daemon::Error::tls_protocol, "injected"};
@@ -152,9 +170,14 @@ class Environment final : public daemon::Environment {
     boost::asio::awaitable<void> wait_until(daemon::TimePoint deadline) override {
       environment_.operation();
       if (!std::exchange(woken_, false)) {
+        if (deadline <= environment_.now_) {
+          // Others have their turn; a timer that is due would cost a system call.
+          co_await boost::asio::post(environment_.context, boost::asio::use_awaitable);
+          woken_ = false;
+          co_return;
+        }
         // Woken by cancelling: its own deadline is real time, and never comes.
-        timer_.expires_at(deadline <= environment_.now_ ? daemon::TimePoint::min()
-                                                        : daemon::TimePoint::max());
+        timer_.expires_at(daemon::TimePoint::max());
         const Sleeper sleeper(environment_, timer_, deadline);
         co_await timer_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
         woken_ = false;
@@ -223,10 +246,20 @@ class Environment final : public daemon::Environment {
     return transport;
   }
 
+  /// All that is to be done at this moment. Throws where that has no end: who waits for time to
+  /// pass would wait for ever.
+  void turn() {
+    constexpr std::uint64_t most = 5'000'000;
+    for (std::uint64_t handlers = 0; context.poll_one() != 0; ++handlers) {
+      if (handlers == most)
+        throw std::runtime_error("busy loop at " + std::to_string(elapsed().count()) + " ms");
+    }
+  }
+
   void run_until(daemon::TimePoint limit) {
     for (;;) {
       context.restart();
-      context.poll();
+      turn();
       if (sleepers_.empty() || sleepers_.begin()->first > limit) break;
       now_ = std::max(now_, sleepers_.begin()->first);
       for (auto& [deadline, timer] : sleepers_) {

@@ -23,6 +23,7 @@ class TestNameServer {
     int code = 0;  ///< RCODE
     bool silent = false;
     std::vector<std::string> addresses;  ///< of the family that was asked for
+    std::uint8_t ttl = 60;               ///< seconds
   };
   /// `six`: AAAA was asked for, else A.
   using Script = std::function<Answer(const std::string& name, bool six)>;
@@ -124,7 +125,8 @@ class TestNameServer {
       std::array<char, 16> bytes{};
       ::inet_pton(six ? AF_INET6 : AF_INET, address.c_str(), bytes.data());
       reply += std::string("\xC0\x0C\0", 3) + (six ? '\x1C' : '\1');
-      reply += std::string("\0\1\0\0\0\x3C\0", 7) + (six ? '\x10' : '\4');
+      reply += std::string("\0\1\0\0\0", 5) + static_cast<char>(said.ttl);
+      reply += std::string(1, '\0') + (six ? '\x10' : '\4');
       reply += std::string(bytes.data(), six ? 16 : 4);
     }
     return reply;

@@ -67,7 +67,7 @@ TEST(TlsTransport, CertificatesAreRefusedEachForItsOwnReason) {
       {"early", "example.com", Error::certificate_not_yet_valid, "not valid before 20"},
       {"other", "example.com", Error::certificate_name_mismatch, "it has DNS:other.example"},
       {"client", "example.com", Error::certificate_name_mismatch, "no name"},
-      {"alone", "example.com", Error::certificate_untrusted, "\"CN=alone\""},
+      {"alone", "example.com", Error::certificate_self_signed, "\"CN=alone\""},
   };
   for (const Case& one : table) {
     SCOPED_TRACE(one.certificate + " " + one.host);

@@ -38,7 +38,7 @@ class FakeUpstream final : public Upstream {
   std::string_view state_name() const noexcept override { return "ready"; }
   bool ready() const noexcept override { return true; }
   boost::json::object describe(Detail) const override { return {}; }
-  boost::json::array describe_attempts() const override { return {}; }
+  boost::json::object describe_attempts() const override { return {}; }
   std::optional<Rejection> publish(Opcode opcode, std::span<const std::byte> payload,
                                    std::weak_ptr<PublishObserver> observer,
                                    std::uint64_t token) override {
@@ -49,7 +49,7 @@ class FakeUpstream final : public Upstream {
     return std::nullopt;
   }
   void flush() override { ++flushed; }
-  void control(Control what) override { controls.push_back(what); }
+  void control(Control what, std::uint32_t /*uid*/) override { controls.push_back(what); }
   bool accepts_more() const noexcept override { return accepts; }
 
   bool rejects = false;
