@@ -6,7 +6,7 @@
 
 namespace wskeep::cli {
 
-enum class Color : std::uint8_t { none, bold, dim, red, green, yellow, blue };
+enum class Color : std::uint8_t { none, bold, dim, red, green, yellow, blue, magenta, cyan };
 
 /// The SGR sequence that begins the colour; empty for none.
 [[nodiscard]] constexpr std::string_view color_code(Color color) noexcept {
@@ -25,6 +25,10 @@ enum class Color : std::uint8_t { none, bold, dim, red, green, yellow, blue };
       return "\x1b[33m";
     case Color::blue:
       return "\x1b[34m";
+    case Color::magenta:
+      return "\x1b[35m";
+    case Color::cyan:
+      return "\x1b[36m";
   }
   return "";
 }

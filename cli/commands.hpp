@@ -12,6 +12,10 @@ namespace wskeep::cli {
                                 const Console& console);
 [[nodiscard]] ExitCode run_show(const Options& options, const ShowCommand& command,
                                 const Console& console);
+[[nodiscard]] ExitCode run_why(const Options& options, const WhyCommand& command,
+                               const Console& console);
+[[nodiscard]] ExitCode run_control(const Options& options, const ControlCommand& command,
+                                   const Console& console);
 [[nodiscard]] ExitCode run_tail(const Options& options, const TailCommand& command,
                                 const Console& console);
 [[nodiscard]] ExitCode run_send(const Options& options, const SendCommand& command,

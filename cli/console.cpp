@@ -23,6 +23,26 @@ bool want_colors(ColorChoice choice, bool is_terminal) {
   return is_terminal && !refused && kind != nullptr && std::strcmp(kind, "dumb") != 0;
 }
 
+/// As setlocale(3) finds it: the first of these that is set and not empty counts.
+bool locale_is_utf8() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const char* value = std::getenv(name);
+    if (value == nullptr || *value == '\0') continue;
+    const std::string_view locale(value);
+    return locale.find("UTF-8") != std::string_view::npos ||
+           locale.find("utf8") != std::string_view::npos ||
+           locale.find("UTF8") != std::string_view::npos ||
+           locale.find("utf-8") != std::string_view::npos;
+  }
+  return false;
+}
+
+bool want_unicode(ColorChoice choice, bool is_terminal) {
+  const char* kind = std::getenv("TERM");
+  const bool dumb = kind != nullptr && std::strcmp(kind, "dumb") == 0;
+  return ((is_terminal && !dumb) || choice == ColorChoice::always) && locale_is_utf8();
+}
+
 /// 0, or the errno that ended it. Waits where the descriptor was left non-blocking by its owner.
 int write_fully(int descriptor, std::string_view text) noexcept {
   while (!text.empty()) {
@@ -49,6 +69,7 @@ Console::Console(int input, int output, int error, ColorChoice colors)
       output_is_terminal_(::isatty(output) == 1),
       error_is_terminal_(::isatty(error) == 1),
       output_colors_(want_colors(colors, output_is_terminal_)),
+      output_unicode_(want_unicode(colors, output_is_terminal_)),
       error_colors_(want_colors(colors, error_is_terminal_)) {}
 
 void Console::print(std::string_view text) const {

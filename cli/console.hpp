@@ -41,6 +41,8 @@ class Console {
   [[nodiscard]] bool output_is_terminal() const noexcept { return output_is_terminal_; }
   [[nodiscard]] bool error_is_terminal() const noexcept { return error_is_terminal_; }
   [[nodiscard]] bool output_colors() const noexcept { return output_colors_; }
+  /// Whether it is a terminal (or is to be treated like one) that shows UTF-8.
+  [[nodiscard]] bool output_unicode() const noexcept { return output_unicode_; }
   [[nodiscard]] bool error_colors() const noexcept { return error_colors_; }
 
   struct Size {
@@ -58,6 +60,7 @@ class Console {
   bool output_is_terminal_;
   bool error_is_terminal_;
   bool output_colors_;
+  bool output_unicode_;
   bool error_colors_;
 };
 

@@ -55,28 +55,36 @@ bool is_plain(char character) noexcept {
   return code >= 0x20 && code < 0x7F;
 }
 
+/// Appends what `is_plain` holds for as it is, in whole runs. All else stands at the front of what
+/// `special` is called with, which says how many bytes of it are done.
+template <typename IsPlain, typename Special>
+void append_runs(std::string& output, std::string_view text, IsPlain&& is_plain_one,
+                 Special&& special) {
+  while (!text.empty()) {
+    const auto plain =
+        static_cast<std::size_t>(std::ranges::find_if_not(text, is_plain_one) - text.begin());
+    output += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (!text.empty()) text.remove_prefix(special(text));
+  }
+}
+
 }  // namespace
 
 void append_visible(std::string& output, std::string_view text, LineEnds line_ends) {
-  while (!text.empty()) {
-    const auto plain =
-        static_cast<std::size_t>(std::ranges::find_if_not(text, is_plain) - text.begin());
-    output += text.substr(0, plain);
-    text.remove_prefix(plain);
-    if (text.empty()) break;
-
-    const unsigned code = as_code(text.front());
-    const std::size_t size = code_point_size(text);
+  append_runs(output, text, is_plain, [&](std::string_view rest) {
+    const unsigned code = as_code(rest.front());
+    const std::size_t size = code_point_size(rest);
     const bool kept = line_ends == LineEnds::keep && (code == '\n' || code == '\t');
     if (size == 0 || (size == 1 && !kept)) {
       append_control(output, code);
-    } else if (size == 2 && code == 0xC2 && as_code(text[1]) < 0xA0) {
-      append_hex(output, "\\u00", as_code(text[1]));
+    } else if (size == 2 && code == 0xC2 && as_code(rest[1]) < 0xA0) {
+      append_hex(output, "\\u00", as_code(rest[1]));
     } else {
-      output += text.substr(0, size);
+      output += rest.substr(0, size);
     }
-    text.remove_prefix(std::max<std::size_t>(size, 1));
-  }
+    return std::max<std::size_t>(size, 1);
+  });
 }
 
 std::string visible(std::string_view text) {
@@ -98,37 +106,22 @@ void append_visible_bytes(std::string& output, std::string_view bytes) {
 }
 
 void append_json_string(std::string& output, std::string_view text) {
-  const auto special = [](char character) {
-    return as_code(character) < 0x20 || character == '"' || character == '\\';
+  const auto ordinary = [](char character) {
+    return as_code(character) >= 0x20 && character != '"' && character != '\\';
   };
   output += '"';
-  while (!text.empty()) {
-    const auto plain = static_cast<std::size_t>(std::ranges::find_if(text, special) - text.begin());
-    output += text.substr(0, plain);
-    text.remove_prefix(plain);
-    if (text.empty()) break;
-    const char character = text.front();
-    switch (character) {
-      case '"':
-        output += "\\\"";
-        break;
-      case '\\':
-        output += "\\\\";
-        break;
-      case '\n':
-        output += "\\n";
-        break;
-      case '\r':
-        output += "\\r";
-        break;
-      case '\t':
-        output += "\\t";
-        break;
-      default:
-        append_hex(output, "\\u00", as_code(character));
+  append_runs(output, text, ordinary, [&](std::string_view rest) -> std::size_t {
+    const char character = rest.front();
+    if (character == '"' || character == '\\') {
+      output += '\\';
+      output += character;
+    } else if (character == '\n' || character == '\r' || character == '\t') {
+      append_control(output, as_code(character));
+    } else {
+      append_hex(output, "\\u00", as_code(character));
     }
-    text.remove_prefix(1);
-  }
+    return 1;
+  });
   output += '"';
 }
 
@@ -170,16 +163,16 @@ std::size_t display_width(std::string_view text) noexcept {
 }
 
 std::string shorten(std::string_view text, std::size_t width) {
-  if (display_width(text) <= width) return std::string(text);
   if (width == 0) return {};
-  std::size_t end = 0;
-  for (std::size_t columns = 0; columns < width; ++columns) {
-    // Each round but the last keeps one code point; the last one finds where that ends.
-    if (columns + 1 == width) break;
-    ++end;
-    while (end < text.size() && is_continuation(text[end])) ++end;
+  std::size_t columns = 0;
+  std::size_t cut = 0;  // where the last column begins, which `…` takes if there is more
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (is_continuation(text[at])) continue;
+    if (columns == width) return std::string(text.substr(0, cut)) + "…";
+    ++columns;
+    if (columns == width) cut = at;
   }
-  return std::string(text.substr(0, end)) + "…";
+  return std::string(text);
 }
 
 }  // namespace wskeep::cli

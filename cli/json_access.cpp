@@ -2,6 +2,8 @@
 
 #include <boost/json.hpp>
 #include <chrono>
+#include <stdexcept>
+#include <utility>
 
 #include "cli/format.hpp"
 
@@ -48,6 +50,16 @@ const boost::json::object* object_of(const boost::json::object& object, std::str
 const boost::json::array* array_of(const boost::json::object& object, std::string_view key) {
   const boost::json::value* member = object.if_contains(key);
   return member == nullptr ? nullptr : member->if_array();
+}
+
+boost::json::object parse_object(std::string_view body) {
+  boost::system::error_code error;
+  boost::json::value value = boost::json::parse(body, error);
+  if (error || !value.is_object()) {
+    throw std::runtime_error(
+        "the daemon's answer is no JSON object: are wskeep and wskeepd of the same version?");
+  }
+  return std::move(value.get_object());
 }
 
 std::string describe(const boost::json::value& value) {

@@ -20,6 +20,10 @@ namespace wskeep::cli {
 [[nodiscard]] const boost::json::array* array_of(const boost::json::object& object,
                                                  std::string_view key);
 
+/// The answer of the daemon, which is to be an object. Throws std::runtime_error, with a sentence
+/// for people, where it is none.
+[[nodiscard]] boost::json::object parse_object(std::string_view body);
+
 /// A scalar, or a short rendering of what is nested, for people.
 [[nodiscard]] std::string describe(const boost::json::value& value);
 

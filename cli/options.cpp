@@ -18,6 +18,8 @@ constexpr const char* footer = R"(
 Examples:
   wskeep list                              watch all connections (q ends)
   wskeep show trades                       everything known of one
+  wskeep why trades                        why it is not connected, and what comes next
+  wskeep reconnect trades --wait           a new session now
   wskeep tail trades | jq .price           each message on a line
   wskeep tail trades --from oldest --limit 10 --timestamps
   wskeep send trades '{"op":"ping"}'       one message
@@ -29,7 +31,7 @@ Exit codes:
   1 the operation failed, such as a message that was rejected
   2 wrong arguments
   3 no daemon at the socket
-  4 no such connection
+  4 no such connection, or no right to it
   5 the configuration has problems
   6 upstream is not connected, or the daemon went away too early
   130 interrupted by Ctrl-C
@@ -65,6 +67,9 @@ class Parser {
  private:
   void add_globals();
   void add_list();
+  void add_why();
+  void add_controls();
+  void add_control(Control control, const std::string& name, const std::string& description);
   void add_tail();
   void add_send();
   void add_rest();
@@ -77,6 +82,9 @@ class Parser {
   std::string timeout_ = "10s";
   ListCommand list_;
   ShowCommand show_;
+  WhyCommand why_;
+  ControlCommand control_;
+  std::string wait_;
   TailCommand tail_;
   SendCommand send_;
   std::string text_;
@@ -95,6 +103,8 @@ Parser::Parser() {
   add_list();
   CLI::App* show = add("show", "Everything known of one connection");
   add_connection(*show, show_.name);
+  add_why();
+  add_controls();
   add_tail();
   add_send();
   add_rest();
@@ -140,6 +150,43 @@ void Parser::add_list() {
   CLI::App* command = add("list", "All connections; on a terminal a table that stays up to date");
   command->add_flag("--once", list_.once, "One table, then leave");
   command->add_flag("--names", list_.names, "Only the names, one a line; silent on errors");
+}
+
+void Parser::add_why() {
+  CLI::App* command =
+      add("why", "Why one is not connected: the last attempts, and what comes next");
+  add_connection(*command, why_.name);
+  command->add_option("--cycles", why_.cycles, "How many of the last attempts (3, or all in JSON)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000));
+}
+
+void Parser::add_control(Control control, const std::string& name, const std::string& description) {
+  CLI::App* command = add(name, description);
+  CLI::Option* names =
+      command->add_option("NAME", control_.names, "The connections, as `wskeep list` names them")
+          ->type_name("");
+  command->add_flag("--all", control_.all, "All connections")->excludes(names);
+  if (control != Control::pause) {
+    // A flag with a value, so that a name behind it is a name.
+    command
+        ->add_flag("--wait{1min}", wait_,
+                   "Leave when they are ready, or after DURATION (--wait=DURATION, else 1min)")
+        ->check(CLI::Validator(check_duration, ""));
+  }
+  command->callback([this, control, name] {
+    control_.control = control;
+    if (control_.names.empty() && !control_.all) {
+      throw CLI::RequiredError("which connection? A NAME or --all");
+    }
+  });
+}
+
+void Parser::add_controls() {
+  add_control(Control::reconnect, "reconnect",
+              "End the session, if there is one, and connect anew at once");
+  add_control(Control::pause, "pause", "End the session and stay away until resumed");
+  add_control(Control::resume, "resume", "Connect what was paused");
 }
 
 void Parser::add_tail() {
@@ -190,6 +237,12 @@ Command Parser::command() const {
   const std::string name = app_.get_subcommands().front()->get_name();
   if (name == "list") return list_;
   if (name == "show") return show_;
+  if (name == "why") return why_;
+  if (name == "reconnect" || name == "pause" || name == "resume") {
+    ControlCommand control = control_;
+    if (!wait_.empty()) control.wait = parse_duration(wait_);
+    return control;
+  }
   if (name == "tail") return tail_;
   if (name == "check") return check_;
   if (name == "status") return StatusCommand{};
@@ -206,7 +259,8 @@ Leave Parser::leave(const CLI::ParseError& error) {
   if (commands.empty() && error.get_name() == "RequiredError") {
     return {ExitCode::usage,
             {},
-            "what to do? list, show, tail, send, check or status (see wskeep --help)"};
+            "what to do? list, show, why, reconnect, pause, resume, tail, send, check or status "
+            "(see wskeep --help)"};
   }
   const std::string help =
       commands.empty() ? "wskeep --help" : "wskeep " + commands.front()->get_name() + " --help";

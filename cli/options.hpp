@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,6 +20,20 @@ struct ListCommand {
 
 struct ShowCommand {
   std::string name;
+};
+
+struct WhyCommand {
+  std::string name;
+  std::optional<std::size_t> cycles;  ///< how many of the last; none: a few, and all in JSON
+};
+
+enum class Control : std::uint8_t { reconnect, pause, resume };
+
+struct ControlCommand {
+  Control control = Control::reconnect;
+  std::vector<std::string> names;
+  bool all = false;                               ///< instead of names
+  std::optional<std::chrono::milliseconds> wait;  ///< until ready, at most that long
 };
 
 struct TailCommand {
@@ -44,8 +59,8 @@ struct CheckCommand {
 
 struct StatusCommand {};
 
-using Command =
-    std::variant<ListCommand, ShowCommand, TailCommand, SendCommand, CheckCommand, StatusCommand>;
+using Command = std::variant<ListCommand, ShowCommand, WhyCommand, ControlCommand, TailCommand,
+                             SendCommand, CheckCommand, StatusCommand>;
 
 struct Options {
   std::string socket;

@@ -127,7 +127,8 @@ Table make_table(const Overview& overview, const Overview* before, SystemTime no
         {each.round_trip_ms ? format_milliseconds(*each.round_trip_ms) : "", Color::none});
     row.push_back({format_count(each.subscribers), Color::none});
     row.push_back({visible(each.remote_address), Color::none});
-    const bool show_error = each.state != "ready" && !each.last_error.empty();
+    const bool fine = each.state == "ready" || each.state == "paused";
+    const bool show_error = !fine && !each.last_error.empty();
     row.push_back(
         {visible(show_error ? each.last_error : each.url), show_error ? Color::red : Color::dim});
     table.add(std::move(row));

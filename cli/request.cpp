@@ -34,10 +34,14 @@ CommandError refused(const ipc::Refusal& refusal, std::string_view connection) {
                                          "', or you have no right to it (wskeep list shows those "
                                          "you may see)"};
   }
+  if (refusal.status() == 403 && !connection.empty()) {
+    return {ExitCode::no_connection,
+            std::string(connection) + ": you have no right to do that: " + refusal.what()};
+  }
   std::string sentence = refusal.what();
   if (!connection.empty()) sentence = std::string(connection) + ": " + sentence;
   const bool away = refusal.name() == "not_connected";
-  if (away) sentence += " (wskeep show " + std::string(connection) + " says why)";
+  if (away) sentence += " (wskeep why " + std::string(connection) + " says why)";
   return {away ? ExitCode::disconnected : ExitCode::failed, sentence};
 }
 

@@ -16,6 +16,10 @@ struct Runner {
 
   ExitCode operator()(const ListCommand& command) { return run_list(options, command, console); }
   ExitCode operator()(const ShowCommand& command) { return run_show(options, command, console); }
+  ExitCode operator()(const WhyCommand& command) { return run_why(options, command, console); }
+  ExitCode operator()(const ControlCommand& command) {
+    return run_control(options, command, console);
+  }
   ExitCode operator()(const TailCommand& command) { return run_tail(options, command, console); }
   ExitCode operator()(const SendCommand& command) { return run_send(options, command, console); }
   ExitCode operator()(const CheckCommand& command) { return run_check(options, command, console); }

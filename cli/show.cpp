@@ -2,6 +2,7 @@
 #include <array>
 #include <boost/json.hpp>
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -19,12 +20,13 @@ namespace {
 using boost::json::object;
 
 /// What the groups below have; whatever else a daemon tells is shown at the end.
-constexpr std::array<std::string_view, 22> known_fields{
-    "name",         "state",        "since",         "url",         "remote_address",
-    "messages_in",  "messages_out", "bytes_in",      "bytes_out",   "round_trip_ms",
-    "last_error",   "subscribers",  "local_address", "http_status", "http_headers",
-    "subprotocol",  "compression",  "tls",           "sessions",    "bandwidth",
-    "next_attempt", "ring"};
+constexpr std::array<std::string_view, 29> known_fields{
+    "name",         "state",         "since",         "url",         "remote_address",
+    "messages_in",  "messages_out",  "bytes_in",      "bytes_out",   "round_trip_ms",
+    "last_error",   "subscribers",   "local_address", "http_status", "http_headers",
+    "subprotocol",  "compression",   "tls",           "sessions",    "bandwidth",
+    "next_attempt", "ring",          "urls",          "proxy",       "policy",
+    "budgets",      "connected_url", "renewal",       "warnings"};
 
 std::string bytes_of(const object& fields, std::string_view key) {
   const auto bytes = number_of(fields, key);
@@ -36,6 +38,19 @@ std::string member(const object& fields, std::string_view key) {
   return value == nullptr || value->is_null() ? std::string() : describe(*value);
 }
 
+/// All that are configured, and which of them was connected to where that is another.
+void add_urls(Facts& facts, const object& fields) {
+  const std::string first = text_of(fields, "url");
+  const auto* urls = array_of(fields, "urls");
+  if (urls == nullptr || urls->size() < 2) {
+    facts.add("url", first);
+  } else {
+    for (const boost::json::value& url : *urls) facts.add("url", describe(url));
+  }
+  const std::string connected = text_of(fields, "connected_url");
+  if (connected != first) facts.add("connected url", connected);
+}
+
 void add_state(Facts& facts, const object& fields, SystemTime now) {
   const std::string state = text_of(fields, "state");
   facts.group(text_of(fields, "name"));
@@ -43,7 +58,8 @@ void add_state(Facts& facts, const object& fields, SystemTime now) {
   facts.add("state", since ? state + " for " + format_duration(now - *since) : state,
             state_color(state));
   facts.add("since", text_of(fields, "since"));
-  facts.add("url", text_of(fields, "url"));
+  add_urls(facts, fields);
+  facts.add("proxy", text_of(fields, "proxy"));
   facts.add("remote address", text_of(fields, "remote_address"));
   facts.add("local address", text_of(fields, "local_address"));
   if (const auto trip = number_of(fields, "round_trip_ms")) {
@@ -52,6 +68,17 @@ void add_state(Facts& facts, const object& fields, SystemTime now) {
   facts.add("sessions", member(fields, "sessions"));
   facts.add("readers", member(fields, "subscribers"));
   facts.add("next attempt", member(fields, "next_attempt"));
+  facts.add("renewal", member(fields, "renewal"));
+}
+
+/// Each by itself and loud: they are what is not to be overlooked.
+void add_warnings(Facts& facts, const object& fields) {
+  const auto* warnings = array_of(fields, "warnings");
+  if (warnings == nullptr) return;
+  facts.group("Warnings");
+  for (const boost::json::value& warning : *warnings) {
+    facts.add("!", describe(warning), Color::red);
+  }
 }
 
 void add_error(Facts& facts, const object& fields) {
@@ -99,6 +126,62 @@ void add_ring(Facts& facts, const object& fields) {
   if (!epoch.empty()) facts.add("cursor", epoch + ":" + std::to_string(last.value_or(0)));
 }
 
+std::string duration_of(const object& fields, std::string_view key) {
+  const auto count = number_of(fields, key);
+  if (!count) return {};
+  return format_duration(
+      std::chrono::milliseconds(static_cast<std::int64_t>(std::clamp(*count, 0.0, 1e15))));
+}
+
+/// `401: slow, 4000-4999: stop`, what is configured before the defaults.
+std::string rules_text(const object& policy, std::string_view key) {
+  const auto* rules = array_of(policy, key);
+  if (rules == nullptr) return {};
+  std::string text;
+  for (const boost::json::value& each : *rules) {
+    const object* rule = each.if_object();
+    if (rule == nullptr) continue;
+    if (!text.empty()) text += ", ";
+    text += text_of(*rule, "codes") + ": " + text_of(*rule, "verdict");
+    if (member(*rule, "default") == "yes") text += " (default)";
+  }
+  return text;
+}
+
+void add_policy(Facts& facts, const object& fields) {
+  const object* policy = object_of(fields, "policy");
+  if (policy == nullptr) return;
+  facts.group("When it fails");
+  const std::string initial = duration_of(*policy, "initial_ms");
+  const std::string most = duration_of(*policy, "max_ms");
+  if (!initial.empty() && !most.empty()) {
+    facts.add("back-off", initial + " to " + most + ", begins anew after a session of " +
+                              duration_of(*policy, "stable_after_ms"));
+  }
+  facts.add("HTTP status", rules_text(*policy, "on_status"));
+  facts.add("close code", rules_text(*policy, "on_close"));
+  facts.add("lasting errors", text_of(*policy, "on_lasting"));
+  facts.add("all else", text_of(*policy, "otherwise"));
+}
+
+void add_budgets(Facts& facts, const object& fields) {
+  const auto* budgets = array_of(fields, "budgets");
+  if (budgets == nullptr) return;
+  facts.group("Budgets of connects");
+  for (const boost::json::value& each : *budgets) {
+    const object* budget = each.if_object();
+    if (budget == nullptr) continue;
+    const auto used = count_of(*budget, "used").value_or(0);
+    const auto limit = count_of(*budget, "limit").value_or(0);
+    const std::string host = text_of(*budget, "host");
+    const Color color = limit == 0 || used * 10 < limit * 9 ? Color::none : Color::yellow;
+    facts.add(text_of(*budget, "rule"),
+              format_count(used) + " of " + format_count(limit) + " within " +
+                  duration_of(*budget, "per_ms") + (host.empty() ? "" : ", to " + host),
+              used >= limit ? Color::red : color);
+  }
+}
+
 void add_http(Facts& facts, const object& fields) {
   facts.group("HTTP");
   facts.add("status", member(fields, "http_status"));
@@ -130,6 +213,25 @@ void add_expiry(Facts& facts, const object& certificate, SystemTime now) {
   }
 }
 
+/// Whether the certificate was checked, and what was passed over.
+void add_verification(Facts& facts, const object& tls) {
+  const std::string verified = member(tls, "verified");
+  if (verified == "yes") facts.add("certificate", "verified", Color::green);
+  if (verified == "no") facts.add("certificate", "NOT VERIFIED", Color::red);
+  if (const auto* faults = array_of(tls, "ignored_faults")) {
+    for (const boost::json::value& each : *faults) {
+      const object* fault = each.if_object();
+      if (fault == nullptr) continue;
+      facts.add("passed over", text_of(*fault, "error") + ": " + text_of(*fault, "message"),
+                Color::red);
+    }
+  }
+  if (member(tls, "client_certificate_missing") == "yes") {
+    facts.add("client", "the server asked for a client certificate, and there is none",
+              Color::yellow);
+  }
+}
+
 void add_tls(Facts& facts, const object& fields, SystemTime now) {
   const object* tls = object_of(fields, "tls");
   if (tls == nullptr) return;
@@ -137,6 +239,7 @@ void add_tls(Facts& facts, const object& fields, SystemTime now) {
   facts.add("version", text_of(*tls, "version"));
   facts.add("cipher", text_of(*tls, "cipher"));
   facts.add("resumed", member(*tls, "resumed"));
+  add_verification(facts, *tls);
   const auto* certificates = array_of(*tls, "certificates");
   if (certificates == nullptr) return;
   std::size_t number = 0;
@@ -151,6 +254,7 @@ void add_tls(Facts& facts, const object& fields, SystemTime now) {
     facts.add("valid from", text_of(*certificate, "not_before"));
     add_expiry(facts, *certificate, now);
     facts.add("sha256", text_of(*certificate, "sha256"));
+    facts.add("pin", text_of(*certificate, "pin"));
   }
 }
 
@@ -167,17 +271,13 @@ void add_others(Facts& facts, const object& fields) {
 }  // namespace
 
 std::string render_connection(std::string_view body, SystemTime now, bool colors) {
-  boost::system::error_code error;
-  const boost::json::value value = boost::json::parse(body, error);
-  if (error || !value.is_object()) {
-    throw CommandError(ExitCode::failed,
-                       "the daemon's answer is no JSON object: are wskeep and wskeepd of the same "
-                       "version?");
-  }
-  const object& fields = value.get_object();
+  const object fields = parse_object(body);
   Facts facts(colors);
   add_state(facts, fields, now);
+  add_warnings(facts, fields);
   add_error(facts, fields);
+  add_policy(facts, fields);
+  add_budgets(facts, fields);
   add_traffic(facts, fields);
   add_ring(facts, fields);
   add_http(facts, fields);

@@ -7,7 +7,7 @@
 
 namespace wskeep::cli {
 
-/// `GET /v1/connections/NAME` for people. Throws CommandError if the body is no JSON object.
+/// `GET /v1/connections/NAME` for people. Throws std::runtime_error if the body is no JSON object.
 [[nodiscard]] std::string render_connection(std::string_view body, SystemTime now, bool colors);
 
 /// `GET /v1/status` likewise.

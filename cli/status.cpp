@@ -22,19 +22,13 @@ std::string make_label(std::string_view key) {
 }  // namespace
 
 std::string render_status(std::string_view body, bool colors) {
-  boost::system::error_code error;
-  const boost::json::value value = boost::json::parse(body, error);
-  if (error || !value.is_object()) {
-    throw CommandError(ExitCode::failed,
-                       "the daemon's status is no JSON object: are wskeep and wskeepd of the same "
-                       "version?");
-  }
+  const boost::json::object fields = parse_object(body);
   Facts facts(colors);
   facts.group("wskeepd");
-  for (const auto& [key, member] : value.get_object()) {
+  for (const auto& [key, member] : fields) {
     if (!member.is_object()) facts.add(make_label(key), describe(member));
   }
-  for (const auto& [key, member] : value.get_object()) {
+  for (const auto& [key, member] : fields) {
     const auto* nested = member.if_object();
     if (nested == nullptr) continue;
     facts.group(make_label(key));

@@ -32,7 +32,7 @@ _wskeep() {
     --socket) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
     --color) mapfile -t COMPREPLY < <(compgen -W "auto always never" -- "$word"); return ;;
     --from) mapfile -t COMPREPLY < <(compgen -W "oldest newest" -- "$word"); return ;;
-    --timeout | --after | --limit) return ;;
+    --timeout | --after | --limit | --cycles) return ;;
   esac
 
   for ((at = 1; at < COMP_CWORD; ++at)); do
@@ -41,7 +41,7 @@ _wskeep() {
       continue
     fi
     case ${COMP_WORDS[at]} in
-      --socket | --timeout | --color | --from | --after | --limit) skip=1 ;;
+      --socket | --timeout | --color | --from | --after | --limit | --cycles) skip=1 ;;
       -*) ;;
       *)
         if [[ -z $command ]]; then
@@ -55,6 +55,9 @@ _wskeep() {
 
   case $command in
     list) options="--once --names" ;;
+    why) options="--cycles" ;;
+    reconnect | resume) options="--all --wait" ;;
+    pause) options="--all" ;;
     tail) options="--from --after --events --limit --timestamps --reconnect" ;;
     send) options="--binary --whole" ;;
   esac
@@ -62,10 +65,12 @@ _wskeep() {
   if [[ $word == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$options $globals" -- "$word")
   elif [[ -z $command ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "list show tail send check status" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "list show why reconnect pause resume tail send check status" -- "$word")
+  elif [[ $command == @(reconnect|pause|resume) ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "$(_wskeep_names)" -- "$word")
   elif ((positions == 0)); then
     case $command in
-      show | tail | send) mapfile -t COMPREPLY < <(compgen -W "$(_wskeep_names)" -- "$word") ;;
+      show | why | tail | send) mapfile -t COMPREPLY < <(compgen -W "$(_wskeep_names)" -- "$word") ;;
       check) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     esac
   fi

@@ -1,6 +1,6 @@
 # fish completion for wskeep
 
-set -l commands list show tail send check status
+set -l commands list show why reconnect pause resume tail send check status
 
 # The connections of the daemon that the command line so far speaks of.
 function __wskeep_connections
@@ -27,16 +27,25 @@ complete -c wskeep -l version -d 'Print the version'
 
 complete -c wskeep -n "not __fish_seen_subcommand_from $commands" -a list -d 'All connections'
 complete -c wskeep -n "not __fish_seen_subcommand_from $commands" -a show -d 'Everything known of one connection'
+complete -c wskeep -n "not __fish_seen_subcommand_from $commands" -a why -d 'Why one is not connected'
+complete -c wskeep -n "not __fish_seen_subcommand_from $commands" -a reconnect -d 'Connect anew at once'
+complete -c wskeep -n "not __fish_seen_subcommand_from $commands" -a pause -d 'End the session and stay away'
+complete -c wskeep -n "not __fish_seen_subcommand_from $commands" -a resume -d 'Connect what was paused'
 complete -c wskeep -n "not __fish_seen_subcommand_from $commands" -a tail -d 'Print messages as they come'
 complete -c wskeep -n "not __fish_seen_subcommand_from $commands" -a send -d 'Send messages upstream'
 complete -c wskeep -n "not __fish_seen_subcommand_from $commands" -a check -d 'Check a configuration'
 complete -c wskeep -n "not __fish_seen_subcommand_from $commands" -a status -d 'The daemon itself'
 
-complete -c wskeep -n '__fish_seen_subcommand_from show tail send' -a '(__wskeep_connections)' -d Connection
+complete -c wskeep -n '__fish_seen_subcommand_from show why reconnect pause resume tail send' -a '(__wskeep_connections)' -d Connection
 complete -c wskeep -n '__fish_seen_subcommand_from check' -F
 
 complete -c wskeep -n '__fish_seen_subcommand_from list' -l once -d 'One table, then leave'
 complete -c wskeep -n '__fish_seen_subcommand_from list' -l names -d 'Only the names'
+
+complete -c wskeep -n '__fish_seen_subcommand_from why' -l cycles -x -d 'How many of the last attempts'
+
+complete -c wskeep -n '__fish_seen_subcommand_from reconnect pause resume' -l all -d 'All connections'
+complete -c wskeep -n '__fish_seen_subcommand_from reconnect resume' -l wait -d 'Leave when they are ready'
 
 complete -c wskeep -n '__fish_seen_subcommand_from tail' -l from -x -a 'oldest newest' -d 'Where to begin'
 complete -c wskeep -n '__fish_seen_subcommand_from tail' -l after -x -d 'Begin behind this message'

@@ -57,13 +57,14 @@ def test_status(session: Session) -> None:
 
 
 def test_no_daemon(folder: Path) -> None:
-    for command in (["list"], ["show", "feed"], ["tail", "feed"], ["send", "feed", "x"]):
+    for command in (["list"], ["show", "feed"], ["why", "feed"], ["pause", "feed"], ["resume", "--all"], ["tail", "feed"],
+                    ["send", "feed", "x"]):
         done = run_program("wskeep", ["--socket", folder / "nothing.sock", *command])
         assert done.returncode == 3, done
         assert str(folder / "nothing.sock") in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [[], ["frobnicate"], ["show"], ["tail", "feed", "--from", "middle"], ["list", "--nonsense"]])
+@pytest.mark.parametrize("arguments", [[], ["frobnicate"], ["show"], ["why"], ["pause"], ["tail", "feed", "--from", "middle"], ["list", "--nonsense"]])
 def test_wrong_arguments(arguments: list[str]) -> None:
     done = run_program("wskeep", arguments)
     assert done.returncode == 2 and done.stderr and not done.stdout, done
@@ -167,5 +168,5 @@ def test_tail_shows_binary_messages(session: Session) -> None:
 def test_help_names_every_command() -> None:
     done = run_program("wskeep", ["--help"])
     assert done.returncode == 0
-    for command in ("list", "show", "tail", "send", "check"):
+    for command in ("list", "show", "why", "reconnect", "pause", "resume", "tail", "send", "check"):
         assert command in done.stdout

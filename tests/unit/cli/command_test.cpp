@@ -9,73 +9,22 @@
 
 #include "cli/options.hpp"
 #include "cli/run.hpp"
+#include "tests/unit/cli/run_command.hpp"
 #include "tests/unit/cli/scripted_server.hpp"
 
 namespace wskeep::cli {
 namespace {
 
+using test::answer;
+using test::answers;
 using test::frame;
+using test::Outcome;
 using test::Peer;
+using test::run_command;
+using test::Scratch;
 using test::ScriptedServer;
 using test::text_frame;
 using websocket::Opcode;
-
-struct Outcome {
-  ExitCode code = ExitCode::ok;
-  std::string output;
-  std::string error;
-};
-
-/// A file without a name, so that no command waits for somebody to read.
-class Scratch {
- public:
-  explicit Scratch(std::string_view content = {})
-      : descriptor_(::open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)) {
-    EXPECT_EQ(::write(descriptor_, content.data(), content.size()),
-              static_cast<ssize_t>(content.size()));
-    ::lseek(descriptor_, 0, SEEK_SET);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() { ::close(descriptor_); }
-
-  [[nodiscard]] int descriptor() const { return descriptor_; }
-  [[nodiscard]] std::string content() const {
-    std::string text(1U << 20U, '\0');
-    const ssize_t count = ::pread(descriptor_, text.data(), text.size(), 0);
-    text.resize(static_cast<std::size_t>(count));
-    return text;
-  }
-
- private:
-  int descriptor_;
-};
-
-Outcome run_command(const std::string& socket, std::vector<std::string> arguments,
-                    std::string_view input = {}) {
-  arguments.insert(arguments.begin(), {"--socket", socket, "--timeout", "5s"});
-  const auto parsed = parse_arguments(arguments);
-  const Scratch in(input);
-  const Scratch out;
-  const Scratch error;
-  const Console console(in.descriptor(), out.descriptor(), error.descriptor(),
-                        ColorChoice::automatic);
-  const ExitCode code = run(std::get<Options>(parsed), console);
-  return {code, out.content(), error.content()};
-}
-
-std::string answer(int status, std::string_view body) {
-  return "HTTP/1.1 " + std::to_string(status) +
-         " x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + std::string(body);
-}
-
-ScriptedServer::Script answers(int status, std::string_view body) {
-  return [=](Peer& peer) {
-    peer.read_until("\r\n\r\n");
-    peer.write(answer(status, body));
-    peer.drain();
-  };
-}
 
 constexpr std::string_view hello =
     R"({"event":"hello","epoch":"5f2c","first":1,"last":3,"next":4,"state":"ready"})";
@@ -86,6 +35,9 @@ TEST(Commands, WithoutADaemonTheExitCodeSaysSo) {
                                                     {"tail", "x"},
                                                     {"send", "x", "y"},
                                                     {"send", "x"},
+                                                    {"why", "x"},
+                                                    {"pause", "x"},
+                                                    {"resume", "--all"},
                                                     {"status"}}) {
     const Outcome outcome = run_command("/nonexistent/socket", arguments);
     EXPECT_EQ(outcome.code, ExitCode::no_daemon);
@@ -99,9 +51,14 @@ TEST(Commands, WithoutADaemonTheExitCodeSaysSo) {
 
 TEST(Commands, AnUnknownConnectionHasItsOwnExitCode) {
   constexpr std::string_view body = R"({"error":"not_found","message":"No."})";
-  const ScriptedServer server(std::vector(4, answers(404, body)));
-  for (const std::vector<std::string>& arguments :
-       {std::vector<std::string>{"show", "x"}, {"tail", "x"}, {"send", "x", "y"}, {"send", "x"}}) {
+  const ScriptedServer server(std::vector(7, answers(404, body)));
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"show", "x"},
+                                                    {"tail", "x"},
+                                                    {"send", "x", "y"},
+                                                    {"send", "x"},
+                                                    {"why", "x"},
+                                                    {"reconnect", "x"},
+                                                    {"resume", "x", "--wait"}}) {
     const Outcome outcome = run_command(server.path(), arguments);
     EXPECT_EQ(outcome.code, ExitCode::no_connection);
     EXPECT_NE(outcome.error.find("no connection is named 'x'"), std::string::npos);

@@ -64,6 +64,34 @@ TEST(Options, Tail) {
             "5f2c:12");
 }
 
+TEST(Options, Why) {
+  EXPECT_EQ(std::get<WhyCommand>(accepted({"why", "trades"}).command).name, "trades");
+  EXPECT_FALSE(std::get<WhyCommand>(accepted({"why", "trades"}).command).cycles);
+  EXPECT_EQ(std::get<WhyCommand>(accepted({"why", "t", "--cycles", "5"}).command).cycles, 5U);
+}
+
+TEST(Options, ControlsTakeNamesOrAll) {
+  const auto control = [](const Arguments& arguments) {
+    return std::get<ControlCommand>(accepted(arguments).command);
+  };
+  EXPECT_EQ(control({"pause", "a", "b"}).names, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(control({"pause", "a"}).control, Control::pause);
+  EXPECT_EQ(control({"resume", "a"}).control, Control::resume);
+  EXPECT_EQ(control({"reconnect", "a"}).control, Control::reconnect);
+  EXPECT_TRUE(control({"reconnect", "--all"}).all);
+  EXPECT_FALSE(control({"reconnect", "a"}).wait);
+}
+
+TEST(Options, TheTimeToWaitIsNoName) {
+  for (const Arguments& arguments :
+       {Arguments{"resume", "--wait", "a"}, Arguments{"resume", "a", "--wait"}}) {
+    const auto command = std::get<ControlCommand>(accepted(arguments).command);
+    EXPECT_EQ(command.names, std::vector<std::string>{"a"});
+    EXPECT_EQ(command.wait, 1min);
+  }
+  EXPECT_EQ(std::get<ControlCommand>(accepted({"reconnect", "a", "--wait=5s"}).command).wait, 5s);
+}
+
 TEST(Options, TextIsSentAsItStands) {
   for (const std::string text : {"{\"op\":\"ping\"}", "", "[1,2]", "\"quoted\"", "a b", "%%"}) {
     const auto send = std::get<SendCommand>(accepted({"send", "trades", text}).command);
@@ -75,13 +103,26 @@ TEST(Options, TextIsSentAsItStands) {
 }
 
 TEST(Options, MistakesAreUsageErrorsThatNameTheHelp) {
-  for (const Arguments& arguments :
-       {Arguments{}, Arguments{"frobnicate"}, Arguments{"show"}, Arguments{"show", "a", "b"},
-        Arguments{"tail", "x", "--from", "middle"}, Arguments{"tail", "x", "--after", "12"},
-        Arguments{"tail", "x", "--from", "oldest", "--after", "a:1"},
-        Arguments{"tail", "x", "--limit", "0"}, Arguments{"tail", "x", "--limit", "-3"},
-        Arguments{"list", "--color", "red"}, Arguments{"list", "--timeout", "soon"},
-        Arguments{"send", "x", "text", "--whole"}, Arguments{"list", "--nonsense"}}) {
+  for (const Arguments& arguments : {Arguments{},
+                                     Arguments{"frobnicate"},
+                                     Arguments{"show"},
+                                     Arguments{"show", "a", "b"},
+                                     Arguments{"tail", "x", "--from", "middle"},
+                                     Arguments{"tail", "x", "--after", "12"},
+                                     Arguments{"tail", "x", "--from", "oldest", "--after", "a:1"},
+                                     Arguments{"tail", "x", "--limit", "0"},
+                                     Arguments{"tail", "x", "--limit", "-3"},
+                                     Arguments{"list", "--color", "red"},
+                                     Arguments{"list", "--timeout", "soon"},
+                                     Arguments{"pause"},
+                                     Arguments{"pause", "a", "--all"},
+                                     Arguments{"pause", "a", "--wait"},
+                                     Arguments{"reconnect", "a", "--wait=soon"},
+                                     Arguments{"why"},
+                                     Arguments{"why", "a", "b"},
+                                     Arguments{"why", "a", "--cycles", "0"},
+                                     Arguments{"send", "x", "text", "--whole"},
+                                     Arguments{"list", "--nonsense"}}) {
     const Leave leave = left(arguments);
     EXPECT_EQ(leave.code, ExitCode::usage);
     EXPECT_NE(leave.error.find("--help"), std::string::npos) << leave.error;

@@ -90,5 +90,31 @@ TEST(Show, AnExpiredCertificateIsRed) {
       << text;
 }
 
+constexpr std::string_view whole = R"({"name":"a","state":"ready","url":"wss://one/",
+  "urls":["wss://one/","wss://two/"],"connected_url":"wss://two/","proxy":"http://proxy:3128",
+  "renewal":"2026-01-31T23:00:00Z","warnings":["tls.verify is false"],
+  "policy":{"on_status":[{"codes":"403","verdict":"stop","default":false},
+                         {"codes":"401","verdict":"slow","default":true}],
+            "on_close":[{"codes":"4000-4999","verdict":"slow","default":false}],
+            "on_lasting":"slow","otherwise":"retry",
+            "initial_ms":500,"max_ms":30000,"stable_after_ms":10000},
+  "budgets":[{"rule":"reconnect.budget","host":null,"used":12,"limit":300,"per_ms":300000},
+             {"rule":"connects.per_host","host":"one","used":5,"limit":5,"per_ms":1000}],
+  "tls":{"version":"TLSv1.3","verified":false,"client_certificate_missing":true,
+         "ignored_faults":[{"error":"certificate_expired","message":"old \u001b[2J"}]}})";
+
+TEST(ShowConnection, HasThePolicyTheBudgetsAndWhatIsNotVerified) {
+  const std::string text = render_connection(whole, *parse_time("2026-01-31T12:00:00Z"), false);
+  for (const char* expected :
+       {"wss://two/", "connected url", "http://proxy:3128", "2026-01-31T23:00:00Z", "Warnings\n  !",
+        "tls.verify is false", "403: stop, 401: slow (default)", "4000-4999: slow",
+        "500 ms to 30 s, begins anew after a session of 10 s", "12 of 300 within 5 min",
+        "5 of 5 within 1.0 s, to one", "NOT VERIFIED", "certificate_expired: old \\x1b[2J",
+        "asked for a client certificate"}) {
+    EXPECT_NE(text.find(expected), std::string::npos) << expected << "\nin\n" << text;
+  }
+  EXPECT_EQ(text.find("More\n"), std::string::npos) << text;
+}
+
 }  // namespace
 }  // namespace wskeep::cli
