@@ -43,7 +43,8 @@ def test_list_and_show(session: Session) -> None:
                       "bytes_out", "round_trip_ms", "last_error", "subscribers"}
     assert summary.keys() == summary_fields
     assert shown.keys() == summary_fields | {"local_address", "http_status", "http_headers", "subprotocol", "compression",
-                                             "tls", "sessions", "bandwidth", "next_attempt", "ring"}
+                                             "tls", "connected_url", "renewal", "sessions", "bandwidth", "next_attempt",
+                                             "ring", "urls", "proxy", "policy", "budgets", "warnings"}
     assert (shown["state"], shown["url"], shown["remote_address"]) == (
         "ready", session.server.url, f"127.0.0.1:{session.server.port}")
     assert (shown["messages_in"], shown["bytes_in"], shown["subscribers"], shown["sessions"]) == (1, 5, 1, 1)

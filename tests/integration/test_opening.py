@@ -61,7 +61,7 @@ def test_bad_upgrades(headers: dict[str, str], error: str, start_daemon: StartDa
 RAW_ANSWERS: dict[str, tuple[bytes, str]] = {
     "not HTTP": (b"220 mail.example.com ESMTP\r\n\r\n", "http_invalid"),
     "200 with upgrade headers": (b"HTTP/1.1 200 OK\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", "http_status"),
-    "301": (b"HTTP/1.1 301 Moved\r\nLocation: wss://localhost/\r\nContent-Length: 0\r\n\r\n", "http_status"),
+    "301": (b"HTTP/1.1 301 Moved\r\nLocation: wss://localhost/\r\nContent-Length: 0\r\n\r\n", "http_redirect"),
     "401": (b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n", "http_unauthorized"),
     "403": (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nnope", "http_unauthorized"),
     "429": (b"HTTP/1.1 429 Slow\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n", "http_too_many_requests"),
@@ -149,7 +149,7 @@ class TestCertificates:
 
     def test_other_authority(self, folder: Path, start_daemon: StartDaemon, start_server: StartServer) -> None:
         leaf = Authority(folder / "other", "another authority").issue("server")
-        self._expect("certificate_untrusted", start_server(leaf.server_context()), start_daemon)
+        self._expect("certificate_issuer_unknown", start_server(leaf.server_context()), start_daemon)
 
     def test_other_name(self, authority: Authority, start_daemon: StartDaemon, start_server: StartServer) -> None:
         leaf = authority.issue("elsewhere", "DNS:elsewhere.example")

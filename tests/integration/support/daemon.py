@@ -78,6 +78,10 @@ class Daemon:
     def post(self, name: str, body: bytes, content_type: str = "text/plain") -> Response:
         return request(self.socket, "POST", f"/v1/connections/{name}/messages", body, Content_Type=content_type)
 
+    def control(self, name: str, what: str) -> Response:
+        """reconnect, pause or resume."""
+        return request(self.socket, "POST", f"/v1/connections/{name}/{what}")
+
     def connection(self, name: str) -> dict[str, Any]:
         response = self.get(f"/v1/connections/{name}")
         assert response.status == 200, response

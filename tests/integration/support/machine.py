@@ -1,0 +1,93 @@
+"""A booted Debian with a systemd of its own, in a container without a network."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import debian_tree
+from .byte_stream import DEADLINE
+from .processes import Processes, Program
+from .waiting import wait_for
+
+PACKAGES = ["systemd", "systemd-sysv", "dbus", "procps"]
+
+
+def why_not() -> str:
+    """Why this machine cannot boot one; empty: it can."""
+    for program in ("systemd-nspawn", "nsenter"):
+        if shutil.which(program) is None:
+            return f"needs {program}"
+    return debian_tree.why_not()
+
+
+class Machine:
+    def __init__(self, folder: Path, packages: Sequence[str]) -> None:
+        self.root = folder / "root"
+        self._folder = folder
+        self._processes = Processes(folder)
+        debian_tree.make(self.root, [*PACKAGES, *packages])
+        (self.root / "etc" / "machine-id").write_text("")
+        self._log = folder / "boot.log"
+        with self._log.open("wb") as log:
+            self._nspawn = subprocess.Popen(
+                ["systemd-nspawn", "--quiet", f"--directory={self.root}", f"--machine=wskeep-test-{os.getpid()}", "--private-network",
+                 "--boot", "--register=no", "--keep-unit", "--kill-signal=SIGRTMIN+3", "systemd.unit=multi-user.target"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self._leader = wait_for(self._find_leader, "the container has a first process", 60)
+        wait_for(self._has_booted, "the container has booted", 60)
+
+    def _find_leader(self) -> int:
+        assert self._nspawn.poll() is None, self._log.read_text(errors="replace")
+        for child in Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children").read_text().split():
+            # Not the helper that sets the container up, and is gone when it is there.
+            with contextlib.suppress(OSError):
+                if "systemd.unit=" in Path(f"/proc/{child}/cmdline").read_text():
+                    return int(child)
+        return 0
+
+    def _has_booted(self) -> bool:
+        assert self._nspawn.poll() is None, self._log.read_text(errors="replace")
+        done = self.run("systemctl", "is-system-running", check=False)
+        return done.stdout.strip() in ("running", "degraded")
+
+    def run(self, *command: str | Path, check: bool = True, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        """Runs it inside, as root; `check`: it must end with 0."""
+        done = subprocess.run(["nsenter", "--target", str(self._leader), "--all", *command], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=timeout,
+                              env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"})
+        assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done
+
+    def start_upstream(self, port: int) -> Program:
+        """An upstream that sends back what it gets: a program of this machine on the container's loopback."""
+        command = ["nsenter", "--target", str(self._leader), "--net", "--", sys.executable,
+                   Path(__file__).resolve().parents[1] / "peers" / "server.py", "--port", str(port)]
+        return self._processes.start([str(part) for part in command])
+
+    def path(self, inside: str) -> Path:
+        """Where what the container calls so can be found from here, tmpfs and all."""
+        return Path(f"/proc/{self._leader}/root{inside}")
+
+    def property(self, unit: str, name: str) -> str:
+        return self.run("systemctl", "show", "--property", name, "--value", unit).stdout.strip()
+
+    def journal(self, unit: str) -> str:
+        return self.run("journalctl", "--quiet", "--no-pager", "--output=cat", f"--unit={unit}").stdout
+
+    def end(self) -> None:
+        self._processes.end()
+        if self._nspawn.poll() is None:
+            self._nspawn.send_signal(signal.SIGTERM)
+            try:
+                self._nspawn.wait(DEADLINE)
+            except subprocess.TimeoutExpired:
+                self._nspawn.kill()
+                self._nspawn.wait()
+        shutil.rmtree(self.root, ignore_errors=True)

@@ -1,0 +1,134 @@
+"""What a service manager sees and gives: readiness, status, signs of life, a socket handed over (sd_notify(3), sd_listen_fds(3))."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.byte_stream import DEADLINE
+from support.daemon import build_folder, program_environment, write_configuration
+from support.local import connect, request
+from support.session import StartDaemon, StartServer
+from support.waiting import wait_for
+
+
+class Manager:
+    """The end that systemd would have."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "notify"
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(self.path))
+
+    def wait_for(self, *words: str) -> str:
+        """The next message that has all these words; those before it are dropped."""
+        deadline = time.monotonic() + DEADLINE
+        while True:
+            self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
+            message = self._socket.recv(4096).decode()
+            if all(word in message for word in words):
+                return message
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def manager(folder: Path) -> Iterator[Manager]:
+    made = Manager(folder)
+    yield made
+    made.close()
+
+
+def test_it_tells_when_it_is_ready_how_it_is_and_that_it_stops(manager: Manager, start_daemon: StartDaemon,
+                                                               start_server: StartServer) -> None:
+    server = start_server()
+    daemon = start_daemon({"feed": server, "other": "wss://127.0.0.1:1/"}, environment={"NOTIFY_SOCKET": str(manager.path)})
+    assert str(daemon.socket) in manager.wait_for("READY=1", "STATUS=")
+    server.accept_and_upgrade()
+    manager.wait_for("STATUS=1 of 2 connections ready")
+    daemon.terminate()
+    manager.wait_for("STOPPING=1")
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_it_gives_signs_of_life_while_its_loops_turn(threads: int, manager: Manager, start_daemon: StartDaemon,
+                                                     start_server: StartServer) -> None:
+    daemon = start_daemon({"feed": start_server()}, threads=threads,
+                          environment={"NOTIFY_SOCKET": str(manager.path), "WATCHDOG_USEC": "300000"})
+    for _ in range(5):
+        manager.wait_for("WATCHDOG=1")
+    os.kill(daemon.process.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(TimeoutError):  # what was sent before comes yet, and then nothing
+            deadline = time.monotonic() + 1
+            while time.monotonic() < deadline:
+                manager._socket.settimeout(0.5)
+                manager._socket.recv(4096)
+    finally:
+        os.kill(daemon.process.pid, signal.SIGCONT)
+    manager.wait_for("WATCHDOG=1")
+
+
+class HandedOver:
+    """A daemon whose socket somebody else holds."""
+
+    def __init__(self, folder: Path, listener: socket.socket, configured: Path) -> None:
+        file = write_configuration(folder / "wskeep.yaml", {"ipc": {"socket": str(configured)},
+                                                            "connections": {"feed": {"url": "ws://127.0.0.1:1/"}}})
+        # bash, for descriptors of two digits. Its process becomes the daemon's, so that LISTEN_PID is right.
+        command = f"export LISTEN_PID=$$ LISTEN_FDS=1; exec '{build_folder()}/wskeepd' --config '{file}' 3<&{listener.fileno()}"
+        self.process = subprocess.Popen(["bash", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, pass_fds=[listener.fileno()], env=program_environment(),
+                                        text=True)
+
+    def stop(self) -> str:
+        self.process.send_signal(signal.SIGTERM)
+        said, _ = self.process.communicate(timeout=DEADLINE)
+        return said
+
+
+@pytest.fixture
+def listener(folder: Path) -> Iterator[socket.socket]:
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(folder / "held.sock"))
+    listening.listen(16)
+    yield listening
+    listening.close()
+
+
+def test_a_socket_that_was_handed_over_outlives_the_daemon(folder: Path, listener: socket.socket) -> None:
+    path = folder / "held.sock"
+    first = HandedOver(folder, listener, path)
+    assert wait_for(lambda: request(path, "GET", "/healthz").status == 200)
+    first.stop()
+    assert first.process.returncode == 0 and path.is_socket()
+    # Whoever comes meanwhile waits at an open door.
+    early = connect(path)
+    early.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    second = HandedOver(folder, listener, path)
+    assert early.recv(1024).startswith(b"HTTP/1.1 200")
+    early.close()
+    second.stop()
+    assert second.process.returncode == 0 and path.is_socket()
+
+
+def test_a_socket_elsewhere_than_configured_is_refused(folder: Path, listener: socket.socket) -> None:
+    daemon = HandedOver(folder, listener, folder / "other.sock")
+    said, _ = daemon.process.communicate(timeout=DEADLINE)
+    assert daemon.process.returncode != 0
+    assert "other.sock" in said and "held.sock" in said and "ListenStream" in said
+
+
+def test_what_is_no_listening_socket_is_refused(folder: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as silent:
+        daemon = HandedOver(folder, silent, folder / "held.sock")
+        said, _ = daemon.process.communicate(timeout=DEADLINE)
+    assert daemon.process.returncode != 0 and "wskeepd.socket" in said
