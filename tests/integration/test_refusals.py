@@ -15,11 +15,11 @@ from support.session import StartDaemon, StartServer, StartSession
 from support.waiting import wait_for
 
 
-def next_step(daemon: Daemon, name: str = "feed", cycle: int = -1) -> dict[str, Any]:
-    """What was decided after the last cycle."""
+def next_step(daemon: Daemon, name: str = "feed") -> dict[str, Any]:
+    """What was decided last. Another cycle may have begun since."""
     def decided() -> dict[str, Any] | None:
         cycles = daemon.get(f"/v1/connections/{name}/attempts").json["cycles"]
-        return cycles[cycle]["next"] if cycles else None
+        return next((cycle["next"] for cycle in reversed(cycles) if cycle["next"]), None)
 
     return wait_for(decided, "the daemon has decided what comes next")
 
