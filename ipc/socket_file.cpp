@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -73,8 +74,8 @@ void SocketFile::lock() {
 
 void SocketFile::bind_and_listen(std::uint32_t mode, const std::string& group) {
   const sockaddr_un address = make_address(file_.string());
-  // The kernel leaves the group as it is when told -1.
-  const gid_t owner = group.empty() ? static_cast<gid_t>(-1) : find_group(group);
+  const std::optional<gid_t> owner =
+      group.empty() ? std::nullopt : std::optional<gid_t>(find_group(group));
   struct stat status {};
   if (::lstat(file_.c_str(), &status) == 0) {
     if (!S_ISSOCK(status.st_mode)) {
@@ -91,7 +92,8 @@ void SocketFile::bind_and_listen(std::uint32_t mode, const std::string& group) {
   if (::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     fail("ipc.socket: cannot listen at " + file_.string());
   }
-  if (::chown(file_.c_str(), static_cast<uid_t>(-1), owner) != 0) {
+  // Only where it is wanted: a sandbox may forbid chown (systemd/wskeepd.service does).
+  if (owner && ::chown(file_.c_str(), static_cast<uid_t>(-1), *owner) != 0) {
     fail("ipc.group: cannot give " + file_.string() + " to the group '" + group + "'");
   }
   if (::chmod(file_.c_str(), mode) != 0) fail("ipc.mode: cannot set the mode of " + file_.string());

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import ssl
@@ -26,6 +27,18 @@ def pytest_configure(config: pytest.Config) -> None:
     for program in ("wskeepd", "wskeep"):
         if not (build_folder() / program).is_file():
             raise pytest.UsageError(f"{build_folder() / program} is not built: scripts/test builds it")
+
+
+# Of what is installed: they make Debian trees, boot a systemd, need packages of a gigabyte. `scripts/test system` runs them.
+_SYSTEM = {"test_package.py", "test_systemd.py", "test_image.py", "test_monitoring.py"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("WSKEEP_TEST_SYSTEM"):
+        return
+    for item in items:
+        if item.path.name in _SYSTEM:
+            item.add_marker(pytest.mark.skip(reason="scripts/test system runs it"))
 
 
 @pytest.fixture(scope="session")

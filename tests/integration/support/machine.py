@@ -40,15 +40,20 @@ class Machine:
                 ["systemd-nspawn", "--quiet", f"--directory={self.root}", f"--machine=wskeep-test-{os.getpid()}", "--private-network",
                  "--boot", "--register=no", "--keep-unit", "--kill-signal=SIGRTMIN+3", "systemd.unit=multi-user.target"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self._leader = wait_for(self._find_leader, "the container has a first process", 60)
-        wait_for(self._has_booted, "the container has booted", 60)
+        self._leader = 0
+        try:
+            self._leader = wait_for(self._find_leader, "the container has a first process", 60)
+            wait_for(self._has_booted, "the container has booted", 60)
+        except AssertionError:
+            self.end()
+            raise
 
     def _find_leader(self) -> int:
         assert self._nspawn.poll() is None, self._log.read_text(errors="replace")
         for child in Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children").read_text().split():
             # Not the helper that sets the container up, and is gone when it is there.
             with contextlib.suppress(OSError):
-                if "systemd.unit=" in Path(f"/proc/{child}/cmdline").read_text():
+                if os.readlink(f"/proc/{child}/exe").endswith("/systemd"):
                     return int(child)
         return 0
 
@@ -83,8 +88,12 @@ class Machine:
 
     def end(self) -> None:
         self._processes.end()
+        # Nothing in it is worth an orderly end: with its first process all others go.
         if self._nspawn.poll() is None:
-            self._nspawn.send_signal(signal.SIGTERM)
+            if self._leader:
+                os.kill(self._leader, signal.SIGKILL)
+            else:
+                self._nspawn.terminate()
             try:
                 self._nspawn.wait(DEADLINE)
             except subprocess.TimeoutExpired:
