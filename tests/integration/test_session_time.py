@@ -93,13 +93,15 @@ def test_a_dripped_message(beside: MakeBeside) -> None:
 
 
 def test_a_peer_that_never_reads(beside: MakeBeside) -> None:
-    feed = beside(timeouts={"send": "300ms"}, send_buffer="16MiB", max_message="8MiB")
+    feed = beside(timeouts={"send": "700ms"}, send_buffer="16MiB", max_message="8MiB")
     for number in range(12):  # more than the kernel's buffers take
         feed.app.send_binary(f"{number}\n".encode() + bytes(1 << 20))
     events = [feed.app.read_event("sent", "failed", "disconnected")]
     while not {"failed", "disconnected"} <= {event["event"] for event in events}:
         events.append(feed.app.read_event("sent", "failed", "disconnected"))
-    assert {event["error"] for event in events if event["event"] != "sent"} == {"send_timeout"}
+    # What a slow machine sends only when the session has ended is refused.
+    told = {event["error"] for event in events if event["event"] == "failed"}
+    assert "send_timeout" in told and told <= {"send_timeout", "not_connected"}
     lost = next(event for event in events if event["event"] == "disconnected")
     feed.expect_reports(lost, "send_timeout", "timeouts.send")
     feed.steady.check()
