@@ -52,6 +52,7 @@ class StormServer:
         """All clients that are there lose their connection at once; the counts begin anew."""
         self._drop = True
         while self._drop:
+            assert self._thread.is_alive()
             time.sleep(0.005)
 
     def close(self) -> None:
@@ -139,7 +140,10 @@ class StormServer:
                 assert client.hello_at is not None
                 self.longest_handshake = max(self.longest_handshake, time.monotonic() - client.hello_at)
             while True:
-                client.request += client.tls.read(65536)
+                data = client.tls.read(65536)
+                if not data:
+                    raise ssl.SSLZeroReturnError  # its close_notify: there is no more
+                client.request += data
                 if not client.upgraded and client.request.endswith(b"\r\n\r\n"):
                     self._upgrade(client)
         except ssl.SSLWantReadError:
