@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import shutil
 import signal
@@ -39,6 +40,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.name in _SYSTEM:
             item.add_marker(pytest.mark.skip(reason="scripts/test system runs it"))
+
+
+@pytest.fixture(autouse=True)
+def end_what_hangs() -> Iterator[None]:
+    """A test that hangs ends the run and says where, instead of holding it up for ever."""
+    faulthandler.dump_traceback_later(600, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture(scope="session")
