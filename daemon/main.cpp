@@ -7,6 +7,7 @@
 #include <exception>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "config/load.hpp"
 #include "daemon/log.hpp"
@@ -36,11 +37,11 @@ void forbid_core_dumps() {
   ::prctl(PR_SET_DUMPABLE, 0);
 }
 
-int run(const wskeep::config::Config& config) {
+int run(wskeep::config::Config config) {
   if (!config.core_dumps) forbid_core_dumps();
   auto log = std::make_unique<wskeep::daemon::Log>(config.log);
   try {
-    const auto process = std::make_unique<wskeep::daemon::Process>(config, *log);
+    const auto process = std::make_unique<wskeep::daemon::Process>(std::move(config), *log);
     const int code = process->run();
     if (process->forced()) {
       log.reset();  // writes what it still has

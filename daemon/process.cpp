@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 #include <csignal>
 #include <stdexcept>
+#include <utility>
 
 #include "daemon/state_file.hpp"
 #include "daemon/version.hpp"
@@ -33,8 +34,8 @@ std::size_t largest_message(const config::Config& config) {
 
 }  // namespace
 
-Process::Process(const config::Config& config, Log& log)
-    : config_(config),
+Process::Process(config::Config config, Log& log)
+    : config_(std::move(config)),
       log_(log),
       budgets_(std::make_shared<upstream::ConnectBudgets>(config_.connects)),
       state_keeper_(state_directory(config_.state_directory), budgets_, log_),
@@ -51,6 +52,8 @@ Process::Process(const config::Config& config, Log& log)
   }
   server_ = std::make_unique<ipc::Server>(first().context().get_executor(), config_.ipc,
                                           config_.metrics, largest_message(config_), *this);
+  // Kept twice, the settings would be a tenth of what an idle connection costs.
+  config_.connections = {};
   server_->listen(manager_.take_listener());
 }
 

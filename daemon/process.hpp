@@ -26,7 +26,7 @@ namespace wskeep::daemon {
 class Process final : public ipc::Directory {
  public:
   /// Makes everything, and listens. Throws std::exception with a sentence for people.
-  Process(const config::Config& config, Log& log);
+  Process(config::Config config, Log& log);
   ~Process() override;
 
   /// Runs until SIGTERM or SIGINT and what follows from it; a second signal ends it at once. The
@@ -58,7 +58,7 @@ class Process final : public ipc::Directory {
   void sample(std::function<void(Samples)> done);
   [[nodiscard]] ProcessSample sample_process(const std::vector<HandshakeSample>& handshakes) const;
 
-  config::Config config_;
+  config::Config config_;  ///< without its connections, which have their own
   Log& log_;
   ServiceManager manager_;
   net::TlsContexts contexts_;
