@@ -12,6 +12,7 @@
 #include <utility>
 #include <variant>
 
+#include "daemon/upstream/cancelled.hpp"
 #include "daemon/upstream/look_up.hpp"
 #include "daemon/upstream/redirect.hpp"
 #include "daemon/upstream/refusal.hpp"
@@ -26,11 +27,6 @@ using daemon::TimePoint;
 using std::chrono::milliseconds;
 
 namespace {
-
-asio::awaitable<bool> cancelled() {
-  const auto state = co_await asio::this_coro::cancellation_state;
-  co_return state.cancelled() != asio::cancellation_type::none;
-}
 
 std::string random_key(Environment& environment) {
   std::array<std::byte, 16> random{};

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/upstream/cancelled.hpp"
 #include "daemon/upstream/leg.hpp"
 #include "daemon/upstream/proxy_choice.hpp"
 #include "daemon/upstream/public_url.hpp"
@@ -22,11 +23,6 @@ using daemon::TimePoint;
 using std::chrono::milliseconds;
 
 namespace {
-
-asio::awaitable<bool> cancelled() {
-  const auto state = co_await asio::this_coro::cancellation_state;
-  co_return state.cancelled() != asio::cancellation_type::none;
-}
 
 /// In which order the URLs are tried, as their numbers.
 std::vector<std::size_t> order_of(std::size_t urls, config::UrlOrder order,

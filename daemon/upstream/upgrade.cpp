@@ -1,12 +1,12 @@
 #include "daemon/upstream/upgrade.hpp"
 
 #include <array>
-#include <boost/asio/this_coro.hpp>
 #include <optional>
 #include <span>
 #include <string>
 #include <utility>
 
+#include "daemon/upstream/cancelled.hpp"
 #include "daemon/upstream/redirect.hpp"
 #include "daemon/upstream/refusal.hpp"
 #include "websocket/header_text.hpp"
@@ -92,8 +92,7 @@ class Exchange {
 /// Until the transport is ready or the time for a refusal's body is over; false when cancelled.
 asio::awaitable<bool> Exchange::wait() {
   co_await alarm_->wait_until(deadline_);
-  const auto state = co_await asio::this_coro::cancellation_state;
-  co_return state.cancelled() == asio::cancellation_type::none;
+  co_return !co_await cancelled();
 }
 
 asio::awaitable<Failure> Exchange::send(const std::string& request) {
