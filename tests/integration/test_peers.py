@@ -6,7 +6,6 @@ import asyncio
 import base64
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,19 +20,13 @@ from support.byte_stream import DEADLINE
 from support.certificates import Leaf
 from support.daemon import Daemon
 from support.frames import Opcode
-from support.processes import Processes, free_port
+from support.processes import Processes, free_port, need
 from support.session import StartDaemon
+from support.tls_peers import TlsEnd, start_haproxy, start_nginx
 
 PEERS = Path(__file__).resolve().parent / "peers"
 NODE_ENVIRONMENT = {"NODE_PATH": "/usr/share/nodejs"}
 """Debian's node-ws lies there, which a node from elsewhere does not search."""
-
-
-def _need(program: str) -> str:
-    path = shutil.which(program) or shutil.which(program, path="/usr/sbin")
-    if path is None:
-        pytest.skip(f"{program} is not installed")
-    return path
 
 
 def _start_python(processes: Processes, leaf: Leaf, compress: bool) -> int:
@@ -45,78 +38,25 @@ def _start_python(processes: Processes, leaf: Leaf, compress: bool) -> int:
 
 def _start_node(processes: Processes, leaf: Leaf, compress: bool) -> int:
     port = free_port()
-    processes.start_listening([_need("node"), PEERS / "server.js", str(port), leaf.certificate, leaf.key,
+    processes.start_listening([need("node"), PEERS / "server.js", str(port), leaf.certificate, leaf.key,
                                "compress" if compress else "plain"], port, NODE_ENVIRONMENT)
     return port
 
 
-def _start_behind_nginx(processes: Processes, leaf: Leaf, compress: bool, folder: Path) -> int:
-    nginx = _need("nginx")
-    inner, port = free_port(), free_port()
-    processes.start_listening([sys.executable, PEERS / "server.py", "--port", str(inner),
-                               *(["--compress"] if compress else [])], inner)
-    configuration = folder / "nginx.conf"
-    temporary = "\n".join(f"  {kind}_temp_path {folder}/{kind};" for kind in
-                          ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-    configuration.write_text(f"""
-daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/nginx.log;
-{"user root;" if os.geteuid() == 0 else ""}
-events {{}}
-http {{
-  access_log off;
-{temporary}
-  server {{
-    listen 127.0.0.1:{port} ssl;
-    ssl_certificate {leaf.certificate};
-    ssl_certificate_key {leaf.key};
-    location / {{
-      proxy_pass http://127.0.0.1:{inner};
-      proxy_http_version 1.1;
-      proxy_set_header Host $host;
-      proxy_set_header Upgrade $http_upgrade;
-      proxy_set_header Connection upgrade;
-    }}
-  }}
-}}
-""")
-    processes.start_listening([nginx, "-p", folder, "-e", folder / "nginx.log", "-c", configuration], port)
-    return port
-
-
-def _start_behind_haproxy(processes: Processes, leaf: Leaf, compress: bool, folder: Path) -> int:
-    haproxy = _need("haproxy")
-    inner, port = free_port(), free_port()
-    processes.start_listening([sys.executable, PEERS / "server.py", "--port", str(inner),
-                               *(["--compress"] if compress else [])], inner)
-    both = folder / "haproxy.pem"
-    both.write_text(leaf.certificate.read_text() + leaf.key.read_text())
-    configuration = folder / "haproxy.cfg"
-    configuration.write_text(f"""
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 30s
-  timeout server 30s
-  timeout tunnel 30s
-frontend tls
-  bind 127.0.0.1:{port} ssl crt {both}
-  default_backend inner
-backend inner
-  server inner 127.0.0.1:{inner}
-""")
-    processes.start_listening([haproxy, "-db", "-f", configuration], port)
+def _start_inner(processes: Processes, compress: bool) -> int:
+    """Without TLS: something else stands in front."""
+    port = free_port()
+    processes.start_listening([sys.executable, PEERS / "server.py", "--port", str(port),
+                               *(["--compress"] if compress else [])], port)
     return port
 
 
 @pytest.fixture
 def start_upstream(processes: Processes, server_certificate: Leaf, folder: Path) -> Callable[[str, bool], int]:
     def start(kind: str, compress: bool) -> int:
-        if kind == "nginx":
-            return _start_behind_nginx(processes, server_certificate, compress, folder)
-        if kind == "haproxy":
-            return _start_behind_haproxy(processes, server_certificate, compress, folder)
+        if kind in ("nginx", "haproxy"):
+            end = TlsEnd(server_certificate, _start_inner(processes, compress))
+            return {"nginx": start_nginx, "haproxy": start_haproxy}[kind](processes, folder, end)
         return {"python": _start_python, "node": _start_node}[kind](processes, server_certificate, compress)
 
     return start
@@ -196,7 +136,7 @@ def test_python_websockets_speaks_v1(daemon: Daemon) -> None:
 
 
 def test_node_ws_subscribes_and_publishes(daemon: Daemon) -> None:
-    done = subprocess.run([_need("node"), PEERS / "client.js", daemon.socket, "feed", "hello",
+    done = subprocess.run([need("node"), PEERS / "client.js", daemon.socket, "feed", "hello",
                            *[f"send {name}" for name in samples.EXPECTED]],
                           env=os.environ | NODE_ENVIRONMENT, capture_output=True, text=True, timeout=DEADLINE)
     assert done.returncode == 0, done.stderr
@@ -206,7 +146,7 @@ def test_node_ws_subscribes_and_publishes(daemon: Daemon) -> None:
 
 
 def test_curl(daemon: Daemon, processes: Processes) -> None:
-    curl = _need("curl")
+    curl = need("curl")
 
     def run(*arguments: str) -> str:
         done = subprocess.run([curl, "-sS", "--fail", "--unix-socket", daemon.socket, *arguments],

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+
+import pytest
 
 from .waiting import wait_for
 
@@ -15,6 +18,14 @@ def free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return sock.getsockname()[1]
+
+
+def need(program: str) -> str:
+    """Where it is; skips the test where it is not."""
+    path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
+    if path is None:
+        pytest.skip(f"{program} is not installed")
+    return path
 
 
 def accepts(port: int) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import struct
 import subprocess
 from pathlib import Path
@@ -14,18 +13,11 @@ import pytest
 from .byte_stream import ByteStream
 from .certificates import Leaf
 from .handshake import parse_head
-from .processes import Processes, free_port
+from .processes import Processes, free_port, need
 from .scripted_server import Peer, ScriptedServer
 
 NO_VARIABLES = {name: "" for stem in ("http_proxy", "https_proxy", "all_proxy", "no_proxy") for name in (stem, stem.upper())}
 """Whoever runs the tests may sit behind a proxy themselves; an empty variable is as one that is not set."""
-
-
-def need(program: str) -> str:
-    path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
-    if path is None:
-        pytest.skip(f"{program} is not installed")
-    return path
 
 
 class Proxies:

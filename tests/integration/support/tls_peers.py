@@ -15,17 +15,10 @@ from pathlib import Path
 import pytest
 
 from .certificates import Leaf
-from .processes import Processes, free_port
+from .processes import Processes, free_port, need
 
 _NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 NAMES = "DNS:localhost,IP:127.0.0.1"
-
-
-def need(program: str) -> str:
-    path = shutil.which(program) or shutil.which(program, path="/usr/sbin")
-    if path is None:
-        pytest.skip(f"{program} is not installed")
-    return path
 
 
 def openssl(*arguments: str | Path, data: bytes = b"") -> bytes:
@@ -195,6 +188,7 @@ http {{
     location / {{
       proxy_pass http://127.0.0.1:{end.inner_port};
       proxy_http_version 1.1;
+      proxy_set_header Host $host;
       proxy_set_header Upgrade $http_upgrade;
       proxy_set_header Connection upgrade;
     }}
