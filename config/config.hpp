@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -134,6 +135,8 @@ struct ResolveOverride {
   friend bool operator==(const ResolveOverride&, const ResolveOverride&) = default;
 };
 
+struct SessionScript;  // config/session.hpp
+
 /// Everything that can stand under `defaults` as well as in a connection.
 struct ConnectionSettings {
   Timeouts timeouts;
@@ -154,6 +157,7 @@ struct ConnectionSettings {
   std::uint64_t send_buffer = 1U << 20U;  ///< bytes waiting for upstream before publishers wait
   Rate send_rate;                         ///< frames to upstream, control frames too
   Milliseconds lifetime{0};               ///< a session is renewed when it is that old; 0: never
+  std::shared_ptr<const SessionScript> session{};  ///< null: nothing is said or awaited
   Milliseconds patience{100};  ///< how long a reader about to be lapped may hold upstream up
   Gap gap = Gap::close;
 };

@@ -41,6 +41,9 @@ struct TypeText {
     return "map of hosts to an IP address or a list of up to 16";
   }
   std::string operator()(const HostRatesValue& /*value*/) const { return "map of hosts to rates"; }
+  std::string operator()(const SessionValue& /*value*/) const {
+    return "map, see [session](session.md), or off";
+  }
 
  private:
   static std::string or_off(bool allowed) { return allowed ? ", or off" : ""; }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "config/session_load.hpp"
 
 /// The one table of all keys. The loader reads by it, the reference is written from it, and
 /// defaults come from the members that it names, so that each is stated once.
@@ -16,8 +17,9 @@ namespace wskeep::config {
 /// What keys are read into.
 struct Draft {
   Config config;
-  Connection connection;  ///< the one being read, or `defaults`
-  std::vector<Url> urls;  ///< the connection's, as they resolve at load
+  Connection connection;                ///< the one being read, or `defaults`
+  std::vector<Url> urls;                ///< the connection's, as they resolve at load
+  std::vector<SessionSource> sessions;  ///< of `defaults` and of the connection
 };
 
 struct DurationValue {
@@ -108,10 +110,12 @@ struct UrlsValue {};
 struct HeadersValue {};
 struct ResolveValue {};
 struct HostRatesValue {};
+struct SessionValue {};
 
-using Value = std::variant<DurationValue, SizeValue, CountValue, RateValue, FlagValue, ChoiceValue,
-                           ModeValue, StringValue, TextValue, StringsValue, FaultsValue,
-                           CodeRulesValue, UrlsValue, HeadersValue, ResolveValue, HostRatesValue>;
+using Value =
+    std::variant<DurationValue, SizeValue, CountValue, RateValue, FlagValue, ChoiceValue, ModeValue,
+                 StringValue, TextValue, StringsValue, FaultsValue, CodeRulesValue, UrlsValue,
+                 HeadersValue, ResolveValue, HostRatesValue, SessionValue>;
 
 /// Where a key can stand.
 enum class Scope : std::uint8_t {

@@ -52,6 +52,8 @@ void add_messages(std::vector<Key>& keys) {
       "How long a reader about to be lapped may hold upstream up");
   add("gap", choice({"close", "skip"}, MEMBER(Gap, connection.settings.gap)),
       "What a plain reader that was lapped gets: its end, or what is left");
+  add("session", SessionValue{},
+      "What is said to upstream and awaited of it; merged key by key with that under `defaults`");
 }
 
 }  // namespace wskeep::config

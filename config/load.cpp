@@ -7,6 +7,7 @@
 #include "config/document.hpp"
 #include "config/file.hpp"
 #include "config/keys.hpp"
+#include "config/session_load.hpp"
 #include "config/suggest.hpp"
 #include "config/value.hpp"
 
@@ -78,9 +79,11 @@ class Loader {
       problems_.add(node.place, "connections", "is empty: at least one connection is needed");
     }
     const Connection defaults = draft_.connection;
+    const std::vector<SessionSource> inherited_sessions = draft_.sessions;
     for_each_entry(node, "connections", problems_, [&](const Element& name, const Element& value) {
       draft_.connection = defaults;
       draft_.urls.clear();
+      draft_.sessions = inherited_sessions;
       read_connection(name, value);
     });
   }
@@ -103,6 +106,7 @@ class Loader {
     if (!origins.contains("url")) {
       problems_.add(name.place, path, "has no 'url'");
     }
+    draft_.connection.settings.session = read_session(draft_.sessions, problems_);
     check_connection(draft_, origins, problems_);
     draft_.config.connections.push_back(draft_.connection);
   }
@@ -201,7 +205,7 @@ class Loader {
 }  // namespace
 
 Config load_text(std::string_view yaml, const std::string& file) {
-  Problems problems(file);
+  Problems problems(file, yaml);
   Config config;
   if (const std::optional<Element> document = parse_document(yaml, problems)) {
     config = Loader(problems).load(*document);

@@ -20,7 +20,11 @@ struct Place {
 /// Collects what is wrong with one file.
 class Problems {
  public:
-  explicit Problems(std::string file) : file_(std::move(file)) {}
+  /// `yaml` is what the file holds, which outlives this.
+  explicit Problems(std::string file, std::string_view yaml = {})
+      : file_(std::move(file)), yaml_(yaml) {}
+
+  [[nodiscard]] std::string_view yaml() const noexcept { return yaml_; }
 
   /// A problem that is already there is not added again. Those over a limit are only counted.
   void add(Place place, std::string key, std::string message);
@@ -32,6 +36,7 @@ class Problems {
 
  private:
   std::string file_;
+  std::string_view yaml_;
   std::vector<Problem> problems_;
   std::size_t not_listed_ = 0;
 };

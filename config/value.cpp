@@ -114,6 +114,22 @@ class Visitor {
   bool operator()(const ResolveValue& /*value*/) { return read_resolve(reader_); }
   bool operator()(const HostRatesValue& /*value*/) { return read_host_rates(reader_); }
 
+  // It is read when all that it can name is there: see read_session.
+  bool operator()(const SessionValue& /*value*/) {
+    const Element& node = reader_.node();
+    if (node.kind == Element::Kind::scalar && node.value == "off") {
+      reader_.draft().sessions.clear();
+      return true;
+    }
+    const std::string allowed =
+        "map of variables, open, resume, heartbeat, replies, remember, goodbye and close, or off";
+    if (!require_kind(node, Element::Kind::map, reader_.path(), allowed, reader_.problems())) {
+      return false;
+    }
+    reader_.draft().sessions.push_back({&node, reader_.path()});
+    return true;
+  }
+
  private:
   ValueReader reader_;
 };

@@ -98,6 +98,14 @@ std::string_view error_name(Error error) noexcept {
       return "first_message_timeout";
     case Error::silence_timeout:
       return "silence_timeout";
+    case Error::script_timeout:
+      return "script_timeout";
+    case Error::script_refused:
+      return "script_refused";
+    case Error::heartbeat_timeout:
+      return "heartbeat_timeout";
+    case Error::goodbye:
+      return "goodbye";
     case Error::close_timeout:
       return "close_timeout";
     case Error::closed_by_peer:

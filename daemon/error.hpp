@@ -58,6 +58,10 @@ enum class Error : std::uint8_t {
   message_timeout,         ///< a message begun was not ended within `timeouts.message`
   first_message_timeout,   ///< no message within `timeouts.first_message`
   silence_timeout,         ///< no message for `timeouts.silence`, though the peer lives
+  script_timeout,          ///< a step of `session` waited in vain
+  script_refused,          ///< a message said no to a step of `session`
+  heartbeat_timeout,       ///< `session.heartbeat` was not answered
+  goodbye,                 ///< a message announced the end (`session.goodbye`)
   close_timeout,           ///< the closing handshake was not over within `timeouts.close`
   closed_by_peer,          ///< a Close frame came
   out_of_resources,        ///< no descriptors or no memory

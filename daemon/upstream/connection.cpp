@@ -68,6 +68,10 @@ Connection::Connection(daemon::Environment& environment, const config::Connectio
       ended_at_(environment.now()),
       not_before_(ended_at_),
       renewal_alarm_(environment.make_alarm()) {
+  if (settings_.settings.session) {
+    program_ = std::make_unique<script::Program>(settings_.settings.session);
+    variables_ = std::make_unique<script::Variables>(program_->script());
+  }
   channel_.on_resume([this] {
     if (session_) session_->resume_reading();
   });
@@ -133,18 +137,32 @@ asio::awaitable<void> Connection::run_session(Opened opened) {
   session_ = std::make_unique<Session>(environment_, settings_.settings, channel_, statistics_,
                                        std::move(opened));
   ++statistics_.sessions;
-  statistics_.time_to_ready = begun - cycle_begun_;
-  statistics_.time_to_ready_sum += statistics_.time_to_ready;
-  enter(State::ready);
-  announce_connected();
+  ready_since_.reset();
+  if (program_) {
+    enter(State::opening);
+    script_ = std::make_unique<ScriptDriver>(environment_, *program_, *variables_, channel_.ring());
+    session_->follow(*script_, [this] { session_ready(); });
+  } else {
+    session_ready();
+  }
   start_renewal();
   const SessionEnd end = co_await session_->run();
   co_await end_renewal();
   session_ended(end,
                 std::chrono::duration_cast<std::chrono::milliseconds>(environment_.now() - begun));
   session_.reset();
+  script_.reset();
   if (!stopping_) enter(hold_ == Hold::paused ? State::paused : State::backing_off);
-  announce_disconnected(end);
+  if (ready_since_) announce_disconnected(end);
+}
+
+void Connection::session_ready() {
+  ready_since_ = environment_.now();
+  statistics_.time_to_ready = *ready_since_ - cycle_begun_;
+  statistics_.time_to_ready_sum += statistics_.time_to_ready;
+  if (!stopping_) enter(State::ready);
+  if (script_) note_script();
+  announce_connected();
 }
 
 // -- `lifetime`
@@ -238,7 +256,11 @@ void Connection::session_ended(const SessionEnd& end, std::chrono::milliseconds 
   last_error_ = {end.failure, end.close_code, environment_.wall_now()};
   away_since_ = ended_at_ = environment_.now();
   timeline_.last().session = {lived, end.failure, end.close_code};
-  wait_after(end, lived);
+  if (script_) note_script();
+  // A server that lets us in and then never answers gets no credit for the time that took.
+  wait_after(end, ready_since_ ? std::chrono::duration_cast<std::chrono::milliseconds>(
+                                     ended_at_ - *ready_since_)
+                               : std::chrono::milliseconds(0));
   const bool wanted = stopping_ || end.failure.error == Error::paused ||
                       end.failure.error == Error::reconnect_requested ||
                       end.failure.error == Error::lifetime;
@@ -249,6 +271,22 @@ void Connection::session_ended(const SessionEnd& end, std::chrono::milliseconds 
               {"closed_by", std::string(closed_by_name(end.closed_by))},
               {"lived", milliseconds_text(lived)},
               {"next_attempt_in", stopping_ ? "never" : wait_text()}});
+}
+
+/// What the script went through, into the timeline.
+void Connection::note_script() {
+  std::vector<ScriptRecord>& steps = timeline_.last().script;
+  steps.clear();
+  for (const script::StepRecord& record : script_->steps()) {
+    const auto milliseconds = [](auto duration) {
+      return std::chrono::duration_cast<std::chrono::milliseconds>(duration);
+    };
+    ScriptRecord& step = steps.emplace_back();
+    step.step = record.step;
+    step.kind = record.kind;
+    step.started = milliseconds(record.started);
+    if (record.took) step.took = milliseconds(*record.took);
+  }
 }
 
 void Connection::clock_jumped(std::chrono::milliseconds ahead) {

@@ -113,6 +113,8 @@ class Connection final : public ipc::Upstream, private ConnectGate {
   boost::asio::awaitable<void> run();
   boost::asio::awaitable<void> attempt();
   boost::asio::awaitable<void> run_session(Opened opened);
+  void session_ready();
+  void note_script();
   boost::asio::awaitable<void> renew_at(daemon::TimePoint when);
   void start_renewal();
   boost::asio::awaitable<void> end_renewal();
@@ -161,7 +163,11 @@ class Connection final : public ipc::Upstream, private ConnectGate {
   Backoff backoff_;
   std::unique_ptr<daemon::Environment::Alarm> alarm_;
   boost::asio::cancellation_signal cancel_;
+  std::unique_ptr<script::Program> program_;      ///< nullptr: there is no script
+  std::unique_ptr<script::Variables> variables_;  ///< likewise
+  std::unique_ptr<ScriptDriver> script_;          ///< of the session
   std::unique_ptr<Session> session_;
+  std::optional<daemon::TimePoint> ready_since_;  ///< of the session
 
   State state_ = State::connecting;
   daemon::WallTime since_;

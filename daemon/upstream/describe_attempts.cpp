@@ -82,6 +82,17 @@ json::object describe_session_step(const SessionStep& step) {
       {"close_code", step.close_code == 0 ? json::value(nullptr) : json::value(step.close_code)}};
 }
 
+json::array describe_script(const std::vector<ScriptRecord>& steps) {
+  json::array array;
+  for (const ScriptRecord& step : steps) {
+    array.emplace_back(json::object{{"step", step.step},
+                                    {"kind", step.kind},
+                                    {"started_ms", step.started.count()},
+                                    {"took_ms", optional_milliseconds(step.took)}});
+  }
+  return array;
+}
+
 json::object describe_next(const NextStep& step) {
   return {{"verdict", verdict_name(step.verdict)},
           {"rule", step.rule},
@@ -96,6 +107,7 @@ json::object describe_cycle(const Cycle& cycle) {
   object["legs"] = std::move(legs);
   object["ended_ms"] = optional_milliseconds(cycle.ended);
   object["failure"] = describe_failure(cycle.failure);
+  object["script"] = describe_script(cycle.script);
   object["session"] = nullptr;
   if (cycle.session) object["session"] = describe_session_step(*cycle.session);
   object["next"] = nullptr;

@@ -82,7 +82,11 @@ void Connection::wait_after(const OpenFailure& failure) {
 void Connection::wait_after(const SessionEnd& end, milliseconds lived) {
   backoff_.session_ended(lived);
   const Error error = end.failure.error;
-  if (error == Error::paused || error == Error::reconnect_requested || error == Error::lifetime) {
+  // A server that says goodbye to each session at once is not obeyed at once.
+  const bool goodbye =
+      error == Error::goodbye && lived >= settings_.settings.reconnect.stable_after;
+  if (error == Error::paused || error == Error::reconnect_requested || error == Error::lifetime ||
+      goodbye) {
     // We ended it, and no failure of anybody's.
     slow_ = false;
     not_before_ = ended_at_;

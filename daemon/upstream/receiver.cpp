@@ -123,6 +123,7 @@ bool Receiver::on_message(Opcode opcode, std::span<std::byte> payload) {
 bool Receiver::append(Opcode opcode, std::span<const std::byte> payload) {
   const std::size_t header_size = websocket::header_size(payload.size(), false);
   const std::size_t size = header_size + payload.size();
+  observer_.before_room();
   if (!channel_.admit_all(size)) return false;
   std::byte* place = channel_.ring().unwritten();
   websocket::write_header(place, {.opcode = opcode, .fin = true, .payload_size = payload.size()});

@@ -21,6 +21,10 @@ class ControlObserver {
  public:
   virtual void on_control(websocket::Opcode opcode, std::span<const std::byte> payload) = 0;
 
+  /// The ring may forget messages that this read has brought. Only where they are inflated; else
+  /// it keeps all of a read.
+  virtual void before_room() {}
+
  protected:
   ~ControlObserver() = default;
 };

@@ -55,6 +55,10 @@ Session::~Session() {
 
 boost::asio::awaitable<SessionEnd> Session::run() {
   opened_.transport->observe(this);
+  if (script_ != nullptr) {
+    script_->opened();
+    do_as_said();
+  }
   if (!opened_.early_bytes.empty()) {
     const auto early = std::exchange(opened_.early_bytes, {});
     handle(receiver_.take_early(early, wall_time_ns()));
@@ -90,6 +94,7 @@ void Session::on_readable() {
 bool Session::handle(const Receiver::Outcome& outcome) {
   if (outcome.io.bytes > 0) deadlines_.received(environment_.now());
   channel_.deliver();
+  if (script_ != nullptr) show_script();
   if (!deadlines_.blocked()) {
     answer_ping();
     flush();
@@ -247,6 +252,7 @@ void Session::close(CloseCode code, std::string_view reason, Error error,
                     std::chrono::milliseconds at_most) {
   if (ended_) return;
   if (!closing_) {
+    code = take_leave(code);
     end_ = {{error, std::string(reason)},
             static_cast<std::uint16_t>(code),
             std::string(reason),
@@ -281,6 +287,9 @@ std::optional<ipc::Rejection> Session::publish(Opcode opcode, std::span<const st
                                                std::weak_ptr<ipc::PublishObserver> observer,
                                                std::uint64_t token) {
   if (!open()) return ipc::Rejection{"not_connected", "the connection is being closed"};
+  if (script_ != nullptr && !script_->ready()) {
+    return ipc::Rejection{"not_connected", "the session is still being opened (session.open)"};
+  }
   if (payload.size() > settings_.max_message) {
     return ipc::Rejection{"too_large", "the message is larger than max_message"};
   }
@@ -330,7 +339,8 @@ void Session::on_writable() {
 
 TimePoint Session::next_deadline() const {
   const TimePoint now = environment_.now();
-  const TimePoint next = deadlines_.next(now);
+  TimePoint next = deadlines_.next(now);
+  if (script_ != nullptr && open()) next = std::min(next, script_->next());
   if (deadlines_.blocked() || write_failure_) return next;
   return std::clamp(sender_.next_release(), now, std::max(now, next));
 }
@@ -347,6 +357,10 @@ void Session::check_deadlines() {
     if (failure) return time_out(std::move(*failure));
     if (deadlines_.take_ping(now)) send_ping(deadlines_.quiet(now));
     if (deadlines_.take_pong(now)) send_pong();
+    if (script_ != nullptr && script_->next() <= now) {
+      script_->check_time();
+      do_as_said();
+    }
   }
   if (sender_.next_release() <= now) flush();
 }

@@ -2,6 +2,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -12,6 +13,7 @@
 #include "daemon/environment.hpp"
 #include "daemon/upstream/open.hpp"
 #include "daemon/upstream/receiver.hpp"
+#include "daemon/upstream/script_driver.hpp"
 #include "daemon/upstream/sender.hpp"
 #include "daemon/upstream/session_deadlines.hpp"
 #include "daemon/upstream/session_end.hpp"
@@ -37,6 +39,10 @@ class Session final : private net::TransportObserver, private ControlObserver {
   /// All referred to outlives it.
   Session(daemon::Environment& environment, const config::ConnectionSettings& settings,
           ipc::Channel& channel, Statistics& statistics, Opened opened);
+
+  /// Follows a script, which outlives this; called before `run`. `on_ready` is called once, when
+  /// its opening is done; publishers are refused until then.
+  void follow(ScriptDriver& script, std::function<void()> on_ready);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session();
@@ -79,6 +85,7 @@ class Session final : private net::TransportObserver, private ControlObserver {
   void on_readable() override;
   void on_writable() override;
   void on_control(websocket::Opcode opcode, std::span<const std::byte> payload) override;
+  void before_room() override;
 
   /// What came of one read; false: stop reading for now.
   bool handle(const Receiver::Outcome& outcome);
@@ -93,6 +100,13 @@ class Session final : private net::TransportObserver, private ControlObserver {
   void transport_ended(net::IoResult result);
   void end(daemon::Error error, std::string text);
   [[nodiscard]] std::uint64_t wall_time_ns() const;
+
+  // session_following.cpp: the script
+  void show_script();
+  void do_as_said();
+  void say(const script::Run::Send& message);
+  void end_as_said(const script::Run::End& end);
+  [[nodiscard]] websocket::CloseCode take_leave(websocket::CloseCode code);
 
   [[nodiscard]] daemon::TimePoint next_deadline() const;
   void check_deadlines();
@@ -122,6 +136,8 @@ class Session final : private net::TransportObserver, private ControlObserver {
   bool shut_ = false;
   bool ended_ = false;
   SessionEnd end_;
+  ScriptDriver* script_ = nullptr;
+  std::function<void()> on_ready_;
 };
 
 }  // namespace wskeep::upstream

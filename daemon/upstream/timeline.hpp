@@ -75,6 +75,14 @@ struct SessionStep {
   std::uint16_t close_code = 0;  ///< 0: none
 };
 
+/// One step of a session's opening script. Times count from the 101.
+struct ScriptRecord {
+  std::string step;       ///< "open[1]"
+  std::string_view kind;  ///< "send", "wait", "set", "pause"
+  std::chrono::milliseconds started{0};
+  std::optional<std::chrono::milliseconds> took{};  ///< nullopt: it was not done
+};
+
 /// What the policy made of a cycle's failure or its session's end.
 struct NextStep {
   config::Verdict verdict = config::Verdict::retry;
@@ -89,6 +97,7 @@ struct Cycle {
   std::vector<Leg> legs;                           ///< in the order they were begun
   std::optional<std::chrono::milliseconds> ended;  ///< nullopt: it still runs
   daemon::Failure failure;             ///< Error::none while it runs, and when it got a session
+  std::vector<ScriptRecord> script{};  ///< once the opening is done, or the session has ended
   std::optional<SessionStep> session;  ///< once it has ended
   std::optional<NextStep> next;        ///< once that is decided
 };

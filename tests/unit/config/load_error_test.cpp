@@ -16,7 +16,7 @@ constexpr const char* top_keys =
 constexpr const char* connection_keys =
     "; allowed: url, timeouts, fallback, resolve, reconnect, keepalive, proxy, proxy_tls, tls, "
     "authorization, redirects, headers, subprotocols, compression, history, max_message, "
-    "send_buffer, send_rate, lifetime, patience and gap";
+    "send_buffer, send_rate, lifetime, patience, gap and session";
 constexpr const char* no_anchors =
     "anchors and aliases (& and *) are not allowed; what connections share goes under 'defaults'";
 constexpr const char* no_tags =
@@ -45,7 +45,7 @@ defaults:
           "f:7:3: defaults.histroy: unknown key (did you mean 'history'?); allowed: timeouts, "
           "fallback, resolve, reconnect, keepalive, proxy, proxy_tls, tls, authorization, "
           "redirects, headers, subprotocols, compression, history, max_message, send_buffer, "
-          "send_rate, lifetime, patience and gap\n"
+          "send_rate, lifetime, patience, gap and session\n"
           "f:8:24: defaults.reconnect.initial: reconnect.initial (1h) must be at most "
           "reconnect.max (30s)");
 }

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "config/config.hpp"
+#include "config/json_pointer.hpp"
+#include "config/message_rule.hpp"
+#include "config/template.hpp"
+
+/// What is said to upstream, and what is awaited of it, as typed values. docs/session.md is the
+/// language.
+namespace wskeep::config {
+
+/// A variable and what it is given: a template, what stands somewhere in the message at hand, or a
+/// group of its rule's regular expression (0: the whole of what was found).
+struct Assignment {
+  using Source = std::variant<Template, JsonPointer, std::size_t>;
+  std::string variable;
+  Source source;
+};
+
+/// A message of ours.
+struct ScriptMessage {
+  Template text;
+  bool binary = false;
+
+  [[nodiscard]] bool empty() const noexcept { return text.empty(); }
+};
+
+/// What counts as a refusal, and what follows it.
+struct RefusalRule {
+  MessageRule on;
+  Verdict verdict = Verdict::slow;
+};
+
+struct SendStep {
+  ScriptMessage message;
+  std::string each;      ///< the variable that stands for one element of `list`; empty: once
+  std::string list;      ///< a list among the constants
+  Milliseconds pace{0};  ///< between two of them
+};
+
+/// Over when each condition was met, in any order, by messages that came since the wait before it.
+struct WaitStep {
+  std::vector<MessageRule> conditions;  ///< one or more
+  Milliseconds timeout{10'000};
+  std::vector<Assignment> set;  ///< each from the first of the messages that has it
+  std::vector<RefusalRule> refusals;
+};
+
+struct SetStep {
+  std::vector<Assignment> set;  ///< from templates, one after the other
+};
+
+struct PauseStep {
+  Milliseconds duration{0};
+};
+
+using ScriptStep = std::variant<SendStep, WaitStep, SetStep, PauseStep>;
+
+/// The step's key: `send`, `wait`, `set` or `pause`.
+[[nodiscard]] std::string_view step_name(const ScriptStep& step) noexcept;
+
+struct Heartbeat {
+  Template every;               ///< stands for a duration
+  std::vector<Assignment> set;  ///< before each beat
+  ScriptMessage message;
+  std::optional<MessageRule> expect;
+  Milliseconds within{10'000};  ///< from a beat to what is expected
+  bool jitter_first = false;    ///< the first beat comes at a random part of the interval
+  bool idle_only = false;       ///< none while messages come
+};
+
+struct Reply {
+  MessageRule on;
+  std::vector<Assignment> set;
+  ScriptMessage message;  ///< empty: only `set`
+};
+
+struct Remembered {
+  std::string variable;
+  MessageRule on;
+  Assignment::Source value;
+};
+
+struct Goodbye {
+  MessageRule on;
+  Milliseconds renew_after{0};
+};
+
+struct Constant {
+  std::string name;
+  std::vector<std::string> values;  ///< one, unless it is a list
+  bool list = false;
+};
+
+/// All of `session`.
+struct SessionScript {
+  static constexpr Milliseconds shortest_beat{10};
+  static constexpr Milliseconds longest_beat{std::chrono::hours(24)};
+
+  std::vector<Constant> variables;
+  std::vector<ScriptStep> open;
+  std::vector<ScriptStep> resume;         ///< tried first when `resume_needs` are all known
+  std::vector<std::string> resume_needs;  ///< what is remembered and `resume` names
+  std::optional<Heartbeat> heartbeat;
+  std::vector<Reply> replies;
+  std::vector<Remembered> remember;
+  std::vector<Goodbye> goodbye;
+  ScriptMessage close_message;   ///< before our Close frame; empty: none
+  std::uint16_t close_code = 0;  ///< of our Close frame; 0: what is usual
+};
+
+}  // namespace wskeep::config
