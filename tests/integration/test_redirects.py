@@ -1,53 +1,78 @@
-"""Several URLs of one connection, and servers that send the daemon elsewhere."""
+"""Servers that send the daemon elsewhere, and several URLs of one connection."""
 
 from __future__ import annotations
 
+import pytest
+
+from support import frames
 from support.processes import free_port
-from support.scripted_server import ScriptedServer
+from support.refusals import assert_nobody_comes, refuse
 from support.session import StartDaemon, StartServer
 
-SECRETS = {"X-Token": "t0ken-of-the-user", "Cookie": "a=c00kie"}
+
+def test_redirections_are_not_followed_unless_allowed(start_daemon: StartDaemon, start_server: StartServer) -> None:
+    server, other = start_server(), start_server()
+    daemon = start_daemon({"feed": server, "steady": other.url})
+    steady = other.accept_and_upgrade()
+    refuse(server, "301 Moved", location=other.url + "?key=s3cret")
+    found = daemon.wait_error("feed", "http_redirect")
+    assert "`redirects: 1`" in found["message"], "it says which setting would follow it"
+    assert_nobody_comes(other)
+    steady.send(frames.text("still here"))
+    assert daemon.connection("steady")["state"] == "ready"
+    server.accept_and_upgrade()
+    daemon.wait_state("feed", "ready")
 
 
-def redirect(server: ScriptedServer, location: str) -> None:
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
+def test_a_redirection_to_the_same_origin_keeps_the_headers(status: str, start_daemon: StartDaemon,
+                                                            start_server: StartServer) -> None:
+    server = start_server()
+    daemon = start_daemon({"feed": {"url": server.url, "redirects": 1, "headers": {"Authorization": "Bearer x", "X-Mine": "y"}}})
+    refuse(server, status, location="/elsewhere?a=b")
     peer = server.accept()
-    assert peer.headers["x-token"] == SECRETS["X-Token"]
-    peer.send(f"HTTP/1.1 307 Elsewhere\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode())
-
-
-def test_a_redirection_is_not_followed_by_itself(start_daemon: StartDaemon, start_server: StartServer) -> None:
-    server = start_server()
-    daemon = start_daemon({"feed": {"url": server.url, "headers": SECRETS}})
-    redirect(server, "https://elsewhere.test/?key=s3cret")
-    error = daemon.wait_error("feed", "http_redirect")
-    assert "wss://elsewhere.test/?key=***" in error["message"]
-    assert "`redirects: 1`" in error["message"]
-    assert "s3cret" not in daemon.log
-
-
-def test_a_redirection_to_another_origin_takes_no_secrets_along(start_daemon: StartDaemon, start_server: StartServer) -> None:
-    first, second = start_server(), start_server()
-    daemon = start_daemon({"feed": {"url": first.url, "headers": SECRETS, "redirects": 1}})
-    redirect(first, f"https://localhost:{second.port}/new?key=s3cret")
-    peer = second.accept_and_upgrade()
-    assert peer.request_line == "GET /new?key=s3cret HTTP/1.1"
-    assert "x-token" not in peer.headers
-    assert "cookie" not in peer.headers
+    assert peer.request_line == "GET /elsewhere?a=b HTTP/1.1"
+    assert (peer.headers["authorization"], peer.headers["x-mine"]) == ("Bearer x", "y")
+    peer.upgrade()
     daemon.wait_state("feed", "ready")
-    legs = daemon.get("/v1/connections/feed/attempts").json["cycles"][0]["legs"]
-    assert [(leg["url"], leg["redirected"]) for leg in legs] == [
-        (first.url, False), (f"wss://localhost:{second.port}/new?key=***", True)]
-    assert "s3cret" not in daemon.log
+    legs = daemon.get("/v1/connections/feed/attempts").json["cycles"][-1]["legs"]
+    assert [leg["redirected"] for leg in legs] == [False, True]
+    assert legs[1]["url"].endswith("/elsewhere?a=***")
 
 
-def test_a_redirection_within_an_origin_keeps_the_headers(start_daemon: StartDaemon, start_server: StartServer) -> None:
-    server = start_server()
-    daemon = start_daemon({"feed": {"url": server.url, "headers": SECRETS, "redirects": 1}})
-    redirect(server, "/other")
-    peer = server.accept_and_upgrade()
-    assert peer.request_line == "GET /other HTTP/1.1"
-    assert peer.headers["x-token"] == SECRETS["X-Token"]
+def test_credentials_never_go_to_another_origin(start_daemon: StartDaemon, start_server: StartServer) -> None:
+    server, other = start_server(), start_server()
+    url = server.url.replace("://", "://me:word@")
+    daemon = start_daemon({"feed": {"url": url, "redirects": 3, "subprotocols": ["chat"],
+                                    "headers": {"X-Api-Key": "y", "Cookie": "z"}}})
+    refuse(server, "302 Found", location=other.url.replace("wss:", "https:"))
+    peer = other.accept()
+    assert not {"authorization", "x-api-key", "cookie"} & set(peer.headers), peer.headers
+    assert peer.headers["host"] == f"localhost:{other.port}" and peer.headers["sec-websocket-protocol"] == "chat"
+    # Not even on the way back.
+    peer.send(f"HTTP/1.1 302 Found\r\nLocation: {server.url}\r\nContent-Length: 0\r\n\r\n".encode())
+    back = server.accept()
+    assert "x-api-key" not in back.headers and "authorization" not in back.headers
+    back.upgrade(sec_websocket_protocol="chat")
     daemon.wait_state("feed", "ready")
+
+
+def test_a_redirection_from_tls_to_none_is_refused(start_daemon: StartDaemon, start_server: StartServer) -> None:
+    server, plain = start_server(), start_server(None)
+    daemon = start_daemon({"feed": {"url": server.url, "redirects": 3}})
+    refuse(server, "302 Found", location=plain.url)
+    daemon.wait_error("feed", "http_redirect")
+    assert_nobody_comes(plain)
+
+
+def test_a_loop_of_redirections_ends(start_daemon: StartDaemon, start_server: StartServer) -> None:
+    server = start_server()
+    daemon = start_daemon({"feed": {"url": server.url, "redirects": 3, "reconnect": {"initial": "1h", "max": "1h"}}})
+    for _ in range(4):
+        refuse(server, "307 Again", location=server.url)
+    found = daemon.wait_error("feed", "http_redirect")
+    assert "3" in found["message"]
+    assert_nobody_comes(server)
 
 
 def test_the_next_url_is_tried_in_the_same_cycle(start_daemon: StartDaemon, start_server: StartServer) -> None:

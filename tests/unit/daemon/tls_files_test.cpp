@@ -237,10 +237,13 @@ TEST_F(ClientCertificate, AsPkcs12OfOldMeans) {
   struct FreeLibrary {
     void operator()(OSSL_LIB_CTX* library) const noexcept { OSSL_LIB_CTX_free(library); }
   };
+  struct Unload {
+    void operator()(OSSL_PROVIDER* provider) const noexcept { OSSL_PROVIDER_unload(provider); }
+  };
   const std::unique_ptr<OSSL_LIB_CTX, FreeLibrary> library(OSSL_LIB_CTX_new());
-  if (OSSL_PROVIDER_load(library.get(), "legacy") == nullptr ||
-      OSSL_PROVIDER_load(library.get(), "default") == nullptr)
-    GTEST_SKIP() << "OpenSSL's legacy provider is not installed";
+  const std::unique_ptr<OSSL_PROVIDER, Unload> old(OSSL_PROVIDER_load(library.get(), "legacy"));
+  const std::unique_ptr<OSSL_PROVIDER, Unload> usual(OSSL_PROVIDER_load(library.get(), "default"));
+  if (!old || !usual) GTEST_SKIP() << "OpenSSL's legacy provider is not installed";
   settings_.pkcs12 = path("client.p12");
   settings_.password = config::Text("secret");
   client_.write_pkcs12(settings_.pkcs12, "secret", NID_pbe_WithSHA1And40BitRC2_CBC, library.get());
