@@ -127,6 +127,7 @@ void Connection::configure(const config::Connection& settings, const config::Ipc
     asked_ = error_name(Error::reconfigured);
     backoff_.reset();
     cut_short(Error::reconfigured, "the configuration was changed");
+    alarm_->wake();
   }
   if (!cycle_runs_) apply_settings();
   limits_changed(limits);
