@@ -26,7 +26,9 @@ constexpr auto warning_pace = 1h;
 /// behind then, and touches nothing but this.
 struct StateKeeper::Work {
   Work(std::shared_ptr<upstream::ConnectBudgets> budgets_, Log& log_, const std::string& directory)
-      : budgets(std::move(budgets_)), log(log_), file(directory, "connects.json") {}
+      : budgets(std::move(budgets_)), log(log_) {
+    file.emplace(directory, "connects.json");
+  }
 
   void load();
   void run();
@@ -35,9 +37,9 @@ struct StateKeeper::Work {
   std::mutex lock;
   std::condition_variable changed;
   std::shared_ptr<upstream::ConnectBudgets> budgets;
-  Log& log;  ///< not once `abandoned`
-  StateFile file;
-  std::uint64_t seen = 0;  ///< changes() of what is in the file
+  Log& log;                       ///< not once `abandoned`
+  std::optional<StateFile> file;  ///< given up at the end: another daemon may use the directory
+  std::uint64_t seen = 0;         ///< changes() of what is in the file
   bool finishing = false;
   bool abandoned = false;
   bool ended = false;  ///< the thread
@@ -46,12 +48,12 @@ struct StateKeeper::Work {
 };
 
 void StateKeeper::Work::load() {
-  const auto text = file.read();
+  const auto text = file->read();
   if (!text) return;
   const std::string problem = budgets->load(*text, Clock::now(), std::chrono::system_clock::now());
   if (problem.empty()) return;
   log.write(Level::warning, "", "state_unreadable",
-            {{"message", file.path() + " is not used, for " + problem +
+            {{"message", file->path() + " is not used, for " + problem +
                              ": connect budgets begin anew; it will be replaced"}});
 }
 
@@ -64,6 +66,7 @@ void StateKeeper::Work::run() {
     if (last) break;
     changed.wait_for(guard, pace, [this] { return finishing; });
   }
+  file.reset();
   ended = true;
   changed.notify_all();
 }
@@ -73,7 +76,7 @@ void StateKeeper::Work::write(std::unique_lock<std::mutex>& guard) {
   std::string problem;
   const std::uint64_t changes = budgets->changes();
   try {
-    file.write(budgets->save(Clock::now(), std::chrono::system_clock::now()));
+    file->write(budgets->save(Clock::now(), std::chrono::system_clock::now()));
   } catch (const StateError& error) {
     problem = error.what();
   }
