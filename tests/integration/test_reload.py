@@ -19,8 +19,8 @@ from support import frames
 from support.byte_stream import DEADLINE
 from support.daemon import Daemon, run_program, write_configuration
 from support.frames import Opcode
-from support.local import Response, request
-from support.scripted_server import Peer, ScriptedServer
+from support.local import Response, connect, request
+from support.scripted_server import Peer
 from support.session import Session, StartDaemon, StartServer, StartSession
 from support.waiting import wait_for
 
@@ -224,7 +224,8 @@ def test_what_waits_for_the_next_start_is_said_and_not_applied(session: Session)
     assert daemon.get("/v1/status").json["shards"] == 1
     assert daemon.get("/v1/status").json["clients_limit"] == 2
     held = [daemon.subscribe("feed"), daemon.subscribe("feed")]
-    assert daemon.get("/healthz").status == 503
+    with connect(daemon.socket) as refused:
+        assert refused.recv(1024).startswith(b"HTTP/1.1 503 ")
     for app in held:
         app.close()
 
