@@ -87,18 +87,74 @@ void Connection::start(std::function<void()> done) {
 }
 
 void Connection::stop(std::chrono::milliseconds at_most) {
-  if (stopping_) return;
+  // Half of the time is the local readers'.
+  begin_to_stop({}, at_most, at_most / 2);
+}
+
+void Connection::retire(Farewell farewell, std::function<void()> session_gone) {
+  const std::chrono::milliseconds time = settings_.settings.timeouts.close;
+  session_gone_ = std::move(session_gone);
+  begin_to_stop(std::move(farewell), 2 * time, time);
+  close_late_readers();
+}
+
+/// A second time it can only become sooner.
+void Connection::begin_to_stop(Farewell farewell, std::chrono::milliseconds for_all,
+                               std::chrono::milliseconds for_session) {
+  const daemon::TimePoint deadline = environment_.now() + for_all;
+  stop_deadline_ = stopping_ ? std::min(stop_deadline_, deadline) : deadline;
+  if (!stopping_) farewell_ = std::move(farewell);
   stopping_ = true;
   enter(State::closing);
-  stop_deadline_ = environment_.now() + at_most;
   if (session_) {
-    // Half of the time is the local readers'.
-    session_->close(websocket::CloseCode::going_away, "wskeepd is stopping", Error::stopped,
-                    at_most / 2);
+    session_->close(farewell_.to_upstream, farewell_.reason, farewell_.error, for_session);
   } else {
     cancel_.emit(asio::cancellation_type::terminal);
     alarm_->wake();
   }
+}
+
+void Connection::close_late_readers() {
+  channel_.close_all(static_cast<std::uint16_t>(farewell_.to_readers), farewell_.reason);
+}
+
+void Connection::configure(const config::Connection& settings, const config::IpcLimits& limits,
+                           Renewal renewal) {
+  if (stopping_) return;
+  next_settings_ = settings;
+  if (renewal == Renewal::new_session && hold_ != Hold::paused) {
+    hold_ = Hold::none;
+    asked_ = error_name(Error::reconfigured);
+    backoff_.reset();
+    cut_short(Error::reconfigured, "the configuration was changed");
+    alarm_->wake();
+  }
+  if (!cycle_runs_) apply_settings();
+  limits_changed(limits);
+}
+
+void Connection::limits_changed(const config::IpcLimits& limits) {
+  if (stopping_) return;
+  channel_.configure(channel_options(settings_.settings, limits));
+  const bool waits_for_budget =
+      next_attempt_ && last_error_ && last_error_->failure.error == Error::budget_spent;
+  if (!waits_for_budget) return;
+  not_before_ = environment_.now();
+  alarm_->wake();
+}
+
+/// The name is the same, and other threads read it.
+void Connection::apply_settings() {
+  if (!next_settings_) return;
+  const auto lifetime = settings_.settings.lifetime;
+  settings_.urls = std::move(next_settings_->urls);
+  settings_.settings = std::move(next_settings_->settings);
+  next_settings_.reset();
+  const config::Reconnect& reconnect = settings_.settings.reconnect;
+  backoff_.configure({reconnect.initial, reconnect.max, reconnect.stable_after});
+  if (!session_) return;
+  session_->settings_changed();
+  if (lifetime != settings_.settings.lifetime) plan_renewal();
 }
 
 asio::awaitable<void> Connection::run() {
@@ -109,6 +165,7 @@ asio::awaitable<void> Connection::run() {
     if (!stopping_) co_await attempt();
   }
   enter(State::closing);
+  if (session_gone_) std::exchange(session_gone_, nullptr)();
   co_await close_readers();
 }
 
@@ -118,7 +175,10 @@ asio::awaitable<void> Connection::attempt() {
   cycle_begun_ = environment_.now();
   refused_.reset();
   enter(State::connecting);
+  cycle_runs_ = true;
   OpenResult result = co_await open_session(environment_, settings_, memory_, timeline_, *this);
+  cycle_runs_ = false;
+  apply_settings();
   if (interrupted()) {
     cycle_interrupted();
   } else if (auto* failure = std::get_if<OpenFailure>(&result)) {
@@ -137,7 +197,8 @@ asio::awaitable<void> Connection::run_session(Opened opened) {
   statistics_.time_to_ready_sum += statistics_.time_to_ready;
   enter(State::ready);
   announce_connected();
-  start_renewal();
+  session_begun_ = begun;
+  plan_renewal();
   const SessionEnd end = co_await session_->run();
   co_await end_renewal();
   session_ended(end,
@@ -149,23 +210,30 @@ asio::awaitable<void> Connection::run_session(Opened opened) {
 
 // -- `lifetime`
 
-void Connection::start_renewal() {
+void Connection::plan_renewal() {
   const std::chrono::milliseconds lifetime = settings_.settings.lifetime;
-  if (lifetime.count() == 0) return;
-  // Sessions that began together, after an outage, are not to be renewed together.
-  renewal_ = environment_.now() + lifetime - draw(environment_.random(), lifetime / 10);
+  renewal_.reset();
+  if (lifetime.count() > 0 && session_->open()) {
+    // Sessions that began together, after an outage, are not to be renewed together; nor those that
+    // a new lifetime finds too old.
+    const auto spread = draw(environment_.random(), lifetime / 10);
+    const daemon::TimePoint now = environment_.now();
+    renewal_ = session_begun_ + lifetime - spread;
+    if (*renewal_ <= now) renewal_ = now + spread;
+  }
+  renewal_alarm_->wake();
+  if (!renewal_ || renewing_) return;
   renewing_ = true;
-  asio::co_spawn(environment_.executor(), renew_at(*renewal_),
-                 [this](const std::exception_ptr& error) {
-                   if (error) std::rethrow_exception(error);
-                   renewing_ = false;
-                   alarm_->wake();
-                 });
+  asio::co_spawn(environment_.executor(), renew(), [this](const std::exception_ptr& error) {
+    if (error) std::rethrow_exception(error);
+    renewing_ = false;
+    alarm_->wake();
+  });
 }
 
-asio::awaitable<void> Connection::renew_at(daemon::TimePoint when) {
-  while (session_->open() && renewal_ && environment_.now() < when)
-    co_await renewal_alarm_->wait_until(when);
+asio::awaitable<void> Connection::renew() {
+  while (session_->open() && renewal_ && environment_.now() < *renewal_)
+    co_await renewal_alarm_->wait_until(*renewal_);
   if (!renewal_ || !session_->open()) co_return;
   session_->close(websocket::CloseCode::normal, "the session is as old as lifetime says",
                   Error::lifetime);
@@ -180,8 +248,7 @@ asio::awaitable<void> Connection::end_renewal() {
 
 /// Local readers are sent what is left and a Close frame; they have until the deadline to take it.
 asio::awaitable<void> Connection::close_readers() {
-  channel_.close_all(static_cast<std::uint16_t>(websocket::CloseCode::going_away),
-                     "wskeepd is stopping");
+  close_late_readers();
   constexpr std::chrono::milliseconds look_again{20};
   while (channel_.readers() > 0 && environment_.now() < stop_deadline_) {
     co_await alarm_->wait_until(environment_.now() + look_again);
@@ -210,10 +277,14 @@ State Connection::state() const noexcept {
 /// A person paused it, or wants it begun anew; that is no failure.
 void Connection::cycle_interrupted() {
   if (stopping_) return;
-  const Error error = hold_ == Hold::paused ? Error::paused : Error::reconnect_requested;
-  Cycle& cycle = timeline_.last();
-  cycle.failure = {error, hold_ == Hold::paused ? "paused" : "a person asked for a new session"};
-  ++statistics_.ended[static_cast<std::size_t>(error)];
+  daemon::Failure failure{Error::reconnect_requested, "a person asked for a new session"};
+  if (hold_ == Hold::paused) {
+    failure = {Error::paused, "paused"};
+  } else if (asked_ == error_name(Error::reconfigured)) {
+    failure = {Error::reconfigured, "the configuration was changed"};
+  }
+  ++statistics_.ended[static_cast<std::size_t>(failure.error)];
+  timeline_.last().failure = std::move(failure);
   ended_at_ = not_before_ = environment_.now();
 }
 
@@ -241,6 +312,7 @@ void Connection::session_ended(const SessionEnd& end, std::chrono::milliseconds 
   wait_after(end, lived);
   const bool wanted = stopping_ || end.failure.error == Error::paused ||
                       end.failure.error == Error::reconnect_requested ||
+                      end.failure.error == Error::reconfigured ||
                       end.failure.error == Error::lifetime;
   log_.write(wanted ? Level::info : Level::warning, name(), "disconnected",
              {{"error", std::string(error_name(end.failure.error))},
