@@ -12,6 +12,8 @@ constexpr auto table = std::to_array<Advice>({
     {"stopped", "wskeepd was told to stop.", "Start wskeepd again when the connection is wanted."},
     {"paused", "A person paused the connection.", "Run wskeep resume when it shall connect again."},
     {"reconnect_requested", "A person asked for a new session.", "Nothing needs to be done."},
+    {"reconfigured", "The configuration was changed so that a new session is needed.",
+     "Nothing needs to be done."},
     {"lifetime", "The session was as old as lifetime says, and is renewed.",
      "Nothing needs to be done; lifetime in the configuration says how often this happens."},
     {"configuration", "A variable or a file that the configuration names cannot be read now.",

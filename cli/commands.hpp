@@ -24,5 +24,9 @@ namespace wskeep::cli {
                                  const Console& console);
 [[nodiscard]] ExitCode run_status(const Options& options, const StatusCommand& command,
                                   const Console& console);
+[[nodiscard]] ExitCode run_reload(const Options& options, const ReloadCommand& command,
+                                  const Console& console);
+[[nodiscard]] ExitCode run_diff(const Options& options, const DiffCommand& command,
+                                const Console& console);
 
 }  // namespace wskeep::cli

@@ -25,6 +25,8 @@ Examples:
   wskeep send trades '{"op":"ping"}'       one message
   wskeep send trades < orders.ndjson       one message a line
   wskeep check /etc/wskeep/wskeep.yaml     before a reload
+  wskeep diff                              what a reload would do
+  wskeep reload                            the file has changed
 
 Exit codes:
   0 all went well
@@ -90,6 +92,7 @@ class Parser {
   std::string text_;
   CLI::Option* text_option_ = nullptr;
   CheckCommand check_;
+  DiffCommand diff_;
 };
 
 Parser::Parser() {
@@ -231,6 +234,10 @@ void Parser::add_rest() {
   CLI::App* check = add("check", "Check a configuration without touching the daemon");
   check->add_option("FILE", check_.file, "The configuration")->required()->type_name("");
   add("status", "The daemon itself");
+  add("reload", "Have the daemon read its configuration anew; a broken one changes nothing");
+  CLI::App* diff = add("diff", "What a reload would do");
+  diff->add_option("FILE", diff_.file, "A configuration, instead of the daemon's own file")
+      ->type_name("");
 }
 
 Command Parser::command() const {
@@ -246,6 +253,8 @@ Command Parser::command() const {
   if (name == "tail") return tail_;
   if (name == "check") return check_;
   if (name == "status") return StatusCommand{};
+  if (name == "reload") return ReloadCommand{};
+  if (name == "diff") return diff_;
   SendCommand send = send_;
   if (text_option_->count() > 0) send.text = text_;
   return send;
@@ -257,10 +266,11 @@ Leave Parser::leave(const CLI::ParseError& error) {
   if (app_.exit(error, output, complaint) == 0) return {ExitCode::ok, output.str(), {}};
   const auto commands = app_.get_subcommands();
   if (commands.empty() && error.get_name() == "RequiredError") {
-    return {ExitCode::usage,
-            {},
-            "what to do? list, show, why, reconnect, pause, resume, tail, send, check or status "
-            "(see wskeep --help)"};
+    return {
+        ExitCode::usage,
+        {},
+        "what to do? list, show, why, reconnect, pause, resume, tail, send, check, status, reload "
+        "or diff (see wskeep --help)"};
   }
   const std::string help =
       commands.empty() ? "wskeep --help" : "wskeep " + commands.front()->get_name() + " --help";

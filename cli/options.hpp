@@ -59,8 +59,14 @@ struct CheckCommand {
 
 struct StatusCommand {};
 
+struct ReloadCommand {};
+
+struct DiffCommand {
+  std::string file;  ///< empty: the one that the daemon would read
+};
+
 using Command = std::variant<ListCommand, ShowCommand, WhyCommand, ControlCommand, TailCommand,
-                             SendCommand, CheckCommand, StatusCommand>;
+                             SendCommand, CheckCommand, StatusCommand, ReloadCommand, DiffCommand>;
 
 struct Options {
   std::string socket;

@@ -322,6 +322,7 @@ std::string reason_of(const NextStep& next) {
   if (next.rule == "paused") return "because a person paused it";
   if (next.rule == "resumed") return "because a person resumed it";
   if (next.rule == "reconnect_requested") return "because a person asked for a new session";
+  if (next.rule == "reconfigured") return "because the configuration changed";
   if (next.rule == "lifetime") return "because the session was as old as lifetime allows";
   if (next.rule.ends_with("budget") || next.rule.starts_with("connects")) {
     return "because " + visible(next.rule) + " allows no connect before";

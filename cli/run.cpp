@@ -26,6 +26,10 @@ struct Runner {
   ExitCode operator()(const StatusCommand& command) {
     return run_status(options, command, console);
   }
+  ExitCode operator()(const ReloadCommand& command) {
+    return run_reload(options, command, console);
+  }
+  ExitCode operator()(const DiffCommand& command) { return run_diff(options, command, console); }
 };
 
 }  // namespace

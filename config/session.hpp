@@ -24,6 +24,8 @@ struct Assignment {
   using Source = std::variant<Template, JsonPointer, std::size_t>;
   std::string variable;
   Source source;
+
+  friend bool operator==(const Assignment&, const Assignment&) = default;
 };
 
 /// A message of ours.
@@ -32,12 +34,16 @@ struct ScriptMessage {
   bool binary = false;
 
   [[nodiscard]] bool empty() const noexcept { return text.empty(); }
+
+  friend bool operator==(const ScriptMessage&, const ScriptMessage&) = default;
 };
 
 /// What counts as a refusal, and what follows it.
 struct RefusalRule {
   MessageRule on;
   Verdict verdict = Verdict::slow;
+
+  friend bool operator==(const RefusalRule&, const RefusalRule&) = default;
 };
 
 struct SendStep {
@@ -45,6 +51,8 @@ struct SendStep {
   std::string each;      ///< the variable that stands for one element of `list`; empty: once
   std::string list;      ///< a list among the constants
   Milliseconds pace{0};  ///< between two of them
+
+  friend bool operator==(const SendStep&, const SendStep&) = default;
 };
 
 /// Over when each condition was met, in any order, by messages that came since the wait before it.
@@ -53,14 +61,20 @@ struct WaitStep {
   Milliseconds timeout{10'000};
   std::vector<Assignment> set;  ///< each from the first of the messages that has it
   std::vector<RefusalRule> refusals;
+
+  friend bool operator==(const WaitStep&, const WaitStep&) = default;
 };
 
 struct SetStep {
   std::vector<Assignment> set;  ///< from templates, one after the other
+
+  friend bool operator==(const SetStep&, const SetStep&) = default;
 };
 
 struct PauseStep {
   Milliseconds duration{0};
+
+  friend bool operator==(const PauseStep&, const PauseStep&) = default;
 };
 
 using ScriptStep = std::variant<SendStep, WaitStep, SetStep, PauseStep>;
@@ -76,29 +90,39 @@ struct Heartbeat {
   Milliseconds within{10'000};  ///< from a beat to what is expected
   bool jitter_first = false;    ///< the first beat comes at a random part of the interval
   bool idle_only = false;       ///< none while messages come
+
+  friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };
 
 struct Reply {
   MessageRule on;
   std::vector<Assignment> set;
   ScriptMessage message;  ///< empty: only `set`
+
+  friend bool operator==(const Reply&, const Reply&) = default;
 };
 
 struct Remembered {
   std::string variable;
   MessageRule on;
   Assignment::Source value;
+
+  friend bool operator==(const Remembered&, const Remembered&) = default;
 };
 
 struct Goodbye {
   MessageRule on;
   Milliseconds renew_after{0};
+
+  friend bool operator==(const Goodbye&, const Goodbye&) = default;
 };
 
 struct Constant {
   std::string name;
   std::vector<std::string> values;  ///< one, unless it is a list
   bool list = false;
+
+  friend bool operator==(const Constant&, const Constant&) = default;
 };
 
 /// All of `session`.
@@ -116,6 +140,8 @@ struct SessionScript {
   std::vector<Goodbye> goodbye;
   ScriptMessage close_message;   ///< before our Close frame; empty: none
   std::uint16_t close_code = 0;  ///< of our Close frame; 0: what is usual
+
+  friend bool operator==(const SessionScript&, const SessionScript&) = default;
 };
 
 }  // namespace wskeep::config

@@ -195,7 +195,8 @@ MessageRule SessionFields::rule(const Field& field) const {
 
 void SessionFields::complain_within(Place begin, const std::string& path,
                                     const TemplateError& error) const {
-  problems_.add(place_within(problems_.yaml(), begin, error.offset()), path, error.what());
+  problems_.add(place_within(problems_.text(begin.file), begin, error.offset()), path,
+                error.what());
 }
 
 Template SessionFields::read_template(const Field& field, Template::Kind kind,

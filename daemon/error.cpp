@@ -12,6 +12,8 @@ std::string_view error_name(Error error) noexcept {
       return "paused";
     case Error::reconnect_requested:
       return "reconnect_requested";
+    case Error::reconfigured:
+      return "reconfigured";
     case Error::lifetime:
       return "lifetime";
     case Error::configuration:

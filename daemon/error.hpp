@@ -14,6 +14,7 @@ enum class Error : std::uint8_t {
   stopped,              ///< we were told to stop
   paused,               ///< a person paused the connection
   reconnect_requested,  ///< a person asked for a new session
+  reconfigured,         ///< the configuration changed so that a new session is needed
   lifetime,             ///< the session was as old as `lifetime` says, and is renewed
   configuration,        ///< a variable or file that the configuration names cannot be read now
   budget_spent,         ///< `reconnect.budget` or `connects` allow no connect now

@@ -37,11 +37,11 @@ void forbid_core_dumps() {
   ::prctl(PR_SET_DUMPABLE, 0);
 }
 
-int run(wskeep::config::Config config) {
+int run(wskeep::config::Config config, const std::string& file) {
   if (!config.core_dumps) forbid_core_dumps();
   auto log = std::make_unique<wskeep::daemon::Log>(config.log);
   try {
-    const auto process = std::make_unique<wskeep::daemon::Process>(std::move(config), *log);
+    const auto process = std::make_unique<wskeep::daemon::Process>(std::move(config), file, *log);
     const int code = process->run();
     if (process->forced()) {
       log.reset();  // writes what it still has
@@ -68,7 +68,7 @@ int main(int argc, char** argv) {
   try {
     if (!file_to_check.empty())
       return check(wskeep::config::load_file(file_to_check), file_to_check);
-    return run(wskeep::config::load_file(file));
+    return run(wskeep::config::load_file(file), file);
   } catch (const wskeep::config::LoadError& error) {
     for (const auto& problem : error.problems()) complain(problem.text());
     return exit_configuration;

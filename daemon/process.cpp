@@ -24,6 +24,8 @@ constexpr std::chrono::milliseconds state_time{1'000};
 /// How old the line of `systemctl status` may be.
 constexpr std::chrono::seconds report_interval{5};
 
+}  // namespace
+
 std::size_t largest_message(const config::Config& config) {
   std::size_t largest = 0;
   for (const config::Connection& connection : config.connections) {
@@ -32,10 +34,9 @@ std::size_t largest_message(const config::Config& config) {
   return largest;
 }
 
-}  // namespace
-
-Process::Process(config::Config config, Log& log)
+Process::Process(config::Config config, std::filesystem::path file, Log& log)
     : config_(std::move(config)),
+      file_(std::move(file)),
       log_(log),
       budgets_(std::make_shared<upstream::ConnectBudgets>(config_.connects)),
       state_keeper_(state_directory(config_.state_directory), budgets_, log_),
@@ -46,12 +47,12 @@ Process::Process(config::Config config, Log& log)
   }
   for (const config::Connection& settings : config_.connections) {
     Shard& shard = *shards_[connections_.size() % shards_.size()];
-    upstream::Connection& connection = shard.add(settings, config_.ipc.limits, *budgets_, log_);
-    connections_.push_back(&connection);
-    by_name_.emplace(settings.name, &connection);
+    connections_.emplace(settings.name,
+                         Held{shard.add(settings, config_.ipc.limits, *budgets_, log_), &shard});
   }
   server_ = std::make_unique<ipc::Server>(first().context().get_executor(), config_.ipc,
                                           config_.metrics, largest_message(config_), *this);
+  keep_order(config_);
   // Kept twice, the settings would be a tenth of what an idle connection costs.
   config_.connections = {};
   server_->listen(manager_.take_listener());
@@ -65,14 +66,9 @@ Process::~Process() {
 int Process::run() {
   // A client that has gone is seen as an error of the write, in every thread.
   std::signal(SIGPIPE, SIG_IGN);
-  signals_ = std::make_unique<asio::signal_set>(first().context(), SIGTERM, SIGINT);
+  signals_ = std::make_unique<asio::signal_set>(first().context(), SIGTERM, SIGINT, SIGHUP);
   wait_for_signal();
-  running_ = connections_.size();
-  for (upstream::Connection* connection : connections_) {
-    asio::post(connection->executor(), [this, connection] {
-      connection->start([this] { asio::post(first().context(), [this] { connection_ended(); }); });
-    });
-  }
+  for (const auto& [name, held] : connections_) start(held);
   log_.write(Log::Level::info, "", "listening",
              {{"version", std::string(version)},
               {"socket", config_.ipc.socket},
@@ -87,8 +83,19 @@ int Process::run() {
     shards_[index]->join();
   }
   state_keeper_.finish(state_time);
+  // A file system that hangs is not waited for.
+  if (reading_ > 0) forced_ = true;
   log_.write(Log::Level::info, "", "stopped", {{"exit_code", std::to_string(exit_code_)}});
   return exit_code_;
+}
+
+/// On the first shard, or before it runs.
+void Process::start(const Held& held) {
+  ++running_;
+  asio::post(held.shard->context(), [this, held] {
+    held.shard->start(*held.connection,
+                      [this] { asio::post(first().context(), [this] { connection_ended(); }); });
+  });
 }
 
 void Process::begin_to_report() {
@@ -111,7 +118,7 @@ void Process::report() {
     if (!stopping_) {
       manager_.status(std::to_string(ready) + " of " + std::to_string(samples.connections.size()) +
                       " connections ready, " + std::to_string(server_->clients()) +
-                      " local clients");
+                      " local clients" + reload_failure_);
     }
   });
   report_timer_->expires_after(report_interval);
@@ -123,7 +130,11 @@ void Process::report() {
 void Process::wait_for_signal() {
   signals_->async_wait([this](const boost::system::error_code& error, int signal) {
     if (error) return;
-    stop(signal);
+    if (signal == SIGHUP) {
+      reload({.uid = ::geteuid()}, [](const ipc::ReloadAnswer&) {});
+    } else {
+      stop(signal);
+    }
     wait_for_signal();
   });
 }
@@ -139,8 +150,9 @@ void Process::stop(int signal) {
   manager_.stopping("stopping");
   report_timer_->cancel();
   server_->stop();
-  for (upstream::Connection* connection : connections_) {
-    asio::post(connection->executor(), [this, connection] { connection->stop(config_.shutdown); });
+  for (const auto& shard : shards_) {
+    asio::post(shard->context(),
+               [shard = shard.get(), at_most = config_.shutdown] { shard->stop(at_most); });
   }
   shutdown_timer_ = std::make_unique<asio::steady_timer>(first().context(), config_.shutdown);
   shutdown_timer_->async_wait([this](const boost::system::error_code& error) {
@@ -158,16 +170,23 @@ void Process::end_by_force() {
 }
 
 void Process::connection_ended() {
-  if (--running_ == 0) first().finish();
+  if (--running_ == 0 && stopping_) first().finish();
 }
 
-ipc::Upstream* Process::find(std::string_view name) {
-  const auto found = by_name_.find(name);
-  return found == by_name_.end() ? nullptr : found->second;
+std::shared_ptr<ipc::Upstream> Process::find(std::string_view name) {
+  const auto found = connections_.find(name);
+  return found == connections_.end() ? nullptr : found->second.connection;
 }
 
-std::vector<ipc::Upstream*> Process::all() {
-  return {connections_.begin(), connections_.end()};
+std::vector<std::shared_ptr<ipc::Upstream>> Process::all() {
+  return {in_order_.begin(), in_order_.end()};
+}
+
+void Process::keep_order(const config::Config& config) {
+  in_order_.clear();
+  in_order_.reserve(config.connections.size());
+  for (const config::Connection& settings : config.connections)
+    in_order_.push_back(connections_.at(settings.name).connection);
 }
 
 void Process::sample(std::function<void(Samples)> done) {

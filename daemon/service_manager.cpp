@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <ctime>
 #include <stdexcept>
 
 namespace wskeep::daemon {
@@ -40,6 +41,14 @@ void ServiceManager::ready(const std::string& status) const {
 
 void ServiceManager::status(const std::string& status) const {
   tell("STATUS=" + one_line(status));
+}
+
+void ServiceManager::reloading(const std::string& status) const {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  const std::int64_t microseconds = now.tv_sec * std::int64_t{1'000'000} + now.tv_nsec / 1000;
+  tell("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds) +
+       "\nSTATUS=" + one_line(status));
 }
 
 void ServiceManager::stopping(const std::string& status) const {

@@ -20,6 +20,8 @@ class ServiceManager {
   /// Local apps can connect. `status` is the line that `systemctl status` shows.
   void ready(const std::string& status) const;
   void status(const std::string& status) const;
+  /// The configuration is read anew, until the next `ready`.
+  void reloading(const std::string& status) const;
   void stopping(const std::string& status) const;
 
   /// Within this it wants to hear `alive`, or it ends the service (WatchdogSec=); nothing: it does

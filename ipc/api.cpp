@@ -9,8 +9,9 @@ namespace wskeep::ipc {
 
 Route find_route(std::string_view path) {
   using Resource = Route::Resource;
-  constexpr std::array<std::pair<std::string_view, Resource>, 5> fixed{{
+  constexpr std::array<std::pair<std::string_view, Resource>, 6> fixed{{
       {"/v1/connections", Resource::connections},
+      {"/v1/reload", Resource::reload},
       {"/v1/status", Resource::status},
       {"/metrics", Resource::metrics},
       {"/healthz", Resource::health},

@@ -21,6 +21,7 @@ struct Route {
     attempts,
     messages,
     control,
+    reload,
     status,
     metrics,
     health,

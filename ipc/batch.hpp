@@ -38,6 +38,9 @@ class BatchMaker {
   [[nodiscard]] std::shared_ptr<const Batch> make(Encoding encoding, BatchPlace place,
                                                   std::size_t message_limit);
 
+  /// From the next batch on.
+  void limit(std::size_t batch_bytes) noexcept { batch_bytes_ = batch_bytes; }
+
  private:
   struct Kept {
     Encoder encoder;

@@ -35,6 +35,16 @@ Channel::~Channel() {
   *alive_ = nullptr;
 }
 
+void Channel::configure(const Options& options) noexcept {
+  const bool other_patience = options.patience != options_.patience;
+  const ring::Ring::Shape shape = options_.shape;
+  options_ = options;
+  options_.shape = shape;
+  batches_.limit(options.batch_bytes);
+  if (!other_patience) return;
+  for (Slot& slot : slots_) slot.credit = PatienceCredit(options.patience);
+}
+
 std::size_t Channel::readers() const noexcept {
   return static_cast<std::size_t>(std::count_if(
       slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.reader != nullptr; }));

@@ -57,6 +57,10 @@ class Channel {
   [[nodiscard]] Statistics& statistics() noexcept { return statistics_; }
   [[nodiscard]] std::size_t readers() const noexcept;
 
+  /// From now on these hold, but for the shape, which stays; `gap` and `close_timeout` for readers
+  /// that are yet to come, or to be closed.
+  void configure(const Options& options) noexcept;
+
   // -- for the writer
 
   /// Called when reading may go on after `admit` answered 0, and when publishers may go on.

@@ -18,6 +18,9 @@ class ClientCount {
   }
   [[nodiscard]] std::uint32_t limit() const noexcept { return limit_; }
 
+  /// For those who come from now on. On the thread that makes the slots.
+  void limit(std::uint32_t limit) noexcept { limit_ = limit; }
+
  private:
   friend class ClientSlot;
   std::uint32_t limit_;

@@ -29,6 +29,9 @@ using Resource = Route::Resource;
 constexpr std::chrono::milliseconds lingering{1'000};
 constexpr std::size_t most_ignored = std::size_t{4} << 20U;
 
+/// The body of a request that sends no message: a configuration.
+constexpr std::size_t largest_other = std::size_t{1} << 20U;
+
 constexpr std::string_view v1_subprotocol = "wskeep.v1";
 Answer not_found() {
   return error_answer(404, "not_found",
@@ -121,9 +124,10 @@ HttpSession::HttpSession(Descriptor descriptor, ClientSlot slot, Scope scope,
       scope_(scope),
       uid_(peer_uid(descriptor_.native_handle())),
       limits_(limits),
+      largest_message_(largest_message),
       directory_(directory),
       reader_(websocket::HttpReader::Kind::request,
-              {.head = limits.request_head, .body = largest_message}),
+              {.head = limits.request_head, .body = std::max(largest_message, largest_other)}),
       deadline_(descriptor_.get_executor()) {}
 
 void HttpSession::stop() {
@@ -250,8 +254,9 @@ asio::awaitable<Answer> HttpSession::answer() {
   }
   const std::string& method = reader_.head().method;
   const bool reads = method == "GET" || method == "HEAD";
-  const bool takes_posts =
-      route.resource == Resource::messages || route.resource == Resource::control;
+  const bool takes_posts = route.resource == Resource::messages ||
+                           route.resource == Resource::control ||
+                           route.resource == Resource::reload;
   if (!reads && !takes_posts) co_return method_not_allowed("GET, HEAD");
   switch (route.resource) {
     case Resource::health:
@@ -279,6 +284,11 @@ asio::awaitable<Answer> HttpSession::answer() {
         co_return Answer{.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = body};
       co_return Answer{.body = body + "\n"};
     }
+    case Resource::reload: {
+      if (method != "POST") co_return method_not_allowed("POST");
+      Answer reloaded = co_await reload(*target);
+      co_return reloaded;
+    }
     default:
       break;
   }
@@ -287,7 +297,7 @@ asio::awaitable<Answer> HttpSession::answer() {
 }
 
 asio::awaitable<Answer> HttpSession::answer_connection(const Route& route, const Target& target) {
-  Upstream* upstream = directory_.find(route.name);
+  const std::shared_ptr<Upstream> upstream = directory_.find(route.name);
   if (upstream == nullptr) co_return not_found();
   const std::string& method = reader_.head().method;
   if (route.resource == Resource::control) {
@@ -348,9 +358,39 @@ asio::awaitable<Answer> HttpSession::subscribe(Upstream& upstream, const Target&
   co_return error_answer(400, "bad_request", "the cursor is ahead of the newest message");
 }
 
+/// Whoever may open the socket may read and publish; what others depend on takes more.
+bool HttpSession::may_control() const {
+  return uid_ && (*uid_ == 0 || *uid_ == ::geteuid());
+}
+
+asio::awaitable<Answer> HttpSession::reload(const Target& target) {
+  if (!may_control()) {
+    co_return error_answer(403, "not_allowed",
+                           "only root and the user that wskeepd runs as may reload the "
+                           "configuration");
+  }
+  ReloadRequest request{.uid = *uid_};
+  for (const auto& [key, value] : target.query) {
+    if (key != "dry_run" || (value != "true" && value != "false")) {
+      co_return error_answer(400, "bad_request",
+                             "the query may hold dry_run=true or dry_run=false, and nothing else");
+    }
+    request.dry_run = value == "true";
+  }
+  if (const std::string& body = reader_.body(); !body.empty()) {
+    if (!request.dry_run) {
+      co_return error_answer(400, "bad_request",
+                             "the daemon reloads its own file: a body is for dry_run=true");
+    }
+    request.text = body;
+  }
+  auto start = [&](auto done) { directory_.reload(request, done); };
+  ReloadAnswer reloaded = co_await run_on<ReloadAnswer>(descriptor_.get_executor(), start);
+  co_return Answer{.status = reloaded.status, .body = std::move(reloaded.body)};
+}
+
 asio::awaitable<Answer> HttpSession::control(Upstream& upstream, Upstream::Control what) {
-  // Whoever may open the socket may read and publish; what others depend on takes more.
-  if (!uid_ || (*uid_ != 0 && *uid_ != ::geteuid())) {
+  if (!may_control()) {
     co_return error_answer(403, "not_allowed",
                            "only root and the user that wskeepd runs as may reconnect, pause and "
                            "resume connections");
@@ -364,6 +404,8 @@ asio::awaitable<Answer> HttpSession::control(Upstream& upstream, Upstream::Contr
 }
 
 asio::awaitable<Answer> HttpSession::post_message(Upstream& upstream) {
+  if (reader_.body().size() > largest_message_)
+    co_return reading_error(websocket::HttpReader::Error::body_too_large, {});
   const auto opcode = is_text(reader_.head().find("content-type")) ? websocket::Opcode::text
                                                                    : websocket::Opcode::binary;
   if (opcode == websocket::Opcode::text &&

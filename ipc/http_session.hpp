@@ -47,6 +47,8 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   boost::asio::awaitable<Answer> subscribe(Upstream& upstream, const Target& target);
   boost::asio::awaitable<Answer> post_message(Upstream& upstream);
   boost::asio::awaitable<Answer> control(Upstream& upstream, Upstream::Control what);
+  boost::asio::awaitable<Answer> reload(const Target& target);
+  [[nodiscard]] bool may_control() const;
   void set_deadline(std::chrono::milliseconds timeout);
 
   boost::asio::posix::stream_descriptor descriptor_;
@@ -54,6 +56,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   Scope scope_;
   std::optional<std::uint32_t> uid_;  ///< who connected; nullopt: not over a Unix socket
   config::IpcLimits limits_;
+  std::size_t largest_message_;
   Directory& directory_;
   websocket::HttpReader reader_;
   std::vector<std::byte> received_;

@@ -161,6 +161,12 @@ void Server::State::take(int socket, HttpSession::Scope scope) {
       });
 }
 
+void Server::configure(const config::IpcLimits& limits, std::size_t largest_message) {
+  state_->ipc.limits = limits;
+  state_->largest_message = largest_message;
+  state_->count->limit(limits.clients);
+}
+
 void Server::stop() {
   if (state_->stopped) return;
   state_->stopped = true;

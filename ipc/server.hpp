@@ -33,6 +33,9 @@ class Server {
   /// it is closed at the end, and its file, mode and group are that manager's concern.
   void listen(std::optional<int> handed_over = std::nullopt);
 
+  /// From now on these limits hold; for clients that are there, the number of clients alone.
+  void configure(const config::IpcLimits& limits, std::size_t largest_message);
+
   /// No new clients, and no new requests of those that are there. Removes the socket file.
   void stop();
 

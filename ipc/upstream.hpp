@@ -74,14 +74,31 @@ class Upstream {
   [[nodiscard]] virtual bool accepts_more() const noexcept = 0;
 };
 
-/// All connections, and what the daemon says of itself.
+/// What a client asks of a new configuration.
+struct ReloadRequest {
+  std::uint32_t uid = 0;              ///< who asks
+  bool dry_run = false;               ///< only to know what it would do
+  std::optional<std::string> text{};  ///< in a dry run: this, instead of what is in the file
+};
+
+/// JSON, as docs/ipc.md has it, with its HTTP status.
+struct ReloadAnswer {
+  unsigned status = 200;
+  std::string body;
+};
+
+/// All connections, and what the daemon says of itself. Used on the server's executor alone.
 class Directory {
  public:
   virtual ~Directory() = default;
 
-  /// nullptr: there is none of that name. Any thread; the result lives as long as the server does.
-  [[nodiscard]] virtual Upstream* find(std::string_view name) = 0;
-  [[nodiscard]] virtual std::vector<Upstream*> all() = 0;
+  /// nullptr: there is none of that name. What is held is not destroyed, be it in the configuration
+  /// any more or not.
+  [[nodiscard]] virtual std::shared_ptr<Upstream> find(std::string_view name) = 0;
+  [[nodiscard]] virtual std::vector<std::shared_ptr<Upstream>> all() = 0;
+
+  /// Reads the configuration anew; `done` is called once, on the server's executor.
+  virtual void reload(ReloadRequest request, std::function<void(ReloadAnswer)> done) = 0;
 
   /// JSON and Prometheus text; `done` is called on the caller's executor.
   virtual void status(std::function<void(std::string)> done) = 0;

@@ -65,13 +65,13 @@ _wskeep() {
   if [[ $word == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$options $globals" -- "$word")
   elif [[ -z $command ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "list show why reconnect pause resume tail send check status" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "list show why reconnect pause resume tail send check status reload diff" -- "$word")
   elif [[ $command == @(reconnect|pause|resume) ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$(_wskeep_names)" -- "$word")
   elif ((positions == 0)); then
     case $command in
       show | why | tail | send) mapfile -t COMPREPLY < <(compgen -W "$(_wskeep_names)" -- "$word") ;;
-      check) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+      check | diff) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     esac
   fi
 }

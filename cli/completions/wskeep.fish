@@ -1,6 +1,6 @@
 # fish completion for wskeep
 
-set -l commands list show why reconnect pause resume tail send check status
+set -l commands list show why reconnect pause resume tail send check status reload diff
 
 # The connections of the daemon that the command line so far speaks of.
 function __wskeep_connections
@@ -35,9 +35,11 @@ complete -c wskeep -n "not __fish_seen_subcommand_from $commands" -a tail -d 'Pr
 complete -c wskeep -n "not __fish_seen_subcommand_from $commands" -a send -d 'Send messages upstream'
 complete -c wskeep -n "not __fish_seen_subcommand_from $commands" -a check -d 'Check a configuration'
 complete -c wskeep -n "not __fish_seen_subcommand_from $commands" -a status -d 'The daemon itself'
+complete -c wskeep -n "not __fish_seen_subcommand_from $commands" -a reload -d 'Read the configuration anew'
+complete -c wskeep -n "not __fish_seen_subcommand_from $commands" -a diff -d 'What a reload would do'
 
 complete -c wskeep -n '__fish_seen_subcommand_from show why reconnect pause resume tail send' -a '(__wskeep_connections)' -d Connection
-complete -c wskeep -n '__fish_seen_subcommand_from check' -F
+complete -c wskeep -n '__fish_seen_subcommand_from check diff' -F
 
 complete -c wskeep -n '__fish_seen_subcommand_from list' -l once -d 'One table, then leave'
 complete -c wskeep -n '__fish_seen_subcommand_from list' -l names -d 'Only the names'

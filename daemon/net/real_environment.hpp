@@ -37,7 +37,7 @@ class RealEnvironment final : public daemon::Environment {
       DialTarget target, daemon::DialProgress& progress) override;
 
   /// For those who count them. On the shard's thread.
-  [[nodiscard]] const HandshakeLimit& handshakes() const noexcept { return handshakes_; }
+  [[nodiscard]] HandshakeLimit& handshakes() noexcept { return handshakes_; }
 
  private:
   boost::asio::io_context& context_;

@@ -68,16 +68,24 @@ Connection::Connection(daemon::Environment& environment, const config::Connectio
       ended_at_(environment.now()),
       not_before_(ended_at_),
       renewal_alarm_(environment.make_alarm()) {
-  if (settings_.settings.session) {
-    program_ = std::make_unique<script::Program>(settings_.settings.session);
-    variables_ = std::make_unique<script::Variables>(program_->script());
-  }
+  prepare_script();
   channel_.on_resume([this] {
     if (session_) session_->resume_reading();
   });
 }
 
 Connection::~Connection() = default;
+
+/// While there is no session. What is remembered of an earlier script is not another one's.
+void Connection::prepare_script() {
+  const auto& script = settings_.settings.session;
+  if (program_ ? &program_->script() == script.get() : !script) return;
+  variables_.reset();
+  program_.reset();
+  if (!script) return;
+  program_ = std::make_unique<script::Program>(script);
+  variables_ = std::make_unique<script::Variables>(program_->script());
+}
 
 void Connection::start(std::function<void()> done) {
   asio::co_spawn(environment_.executor(), run(),
@@ -91,18 +99,78 @@ void Connection::start(std::function<void()> done) {
 }
 
 void Connection::stop(std::chrono::milliseconds at_most) {
-  if (stopping_) return;
+  // Half of the time is the local readers'.
+  begin_to_stop({}, at_most, at_most / 2);
+}
+
+void Connection::retire(Farewell farewell, std::function<void()> session_gone) {
+  const std::chrono::milliseconds time = settings_.settings.timeouts.close;
+  session_gone_ = std::move(session_gone);
+  begin_to_stop(std::move(farewell), 2 * time, time);
+  close_late_readers();
+}
+
+/// A second time it can only become sooner.
+void Connection::begin_to_stop(Farewell farewell, std::chrono::milliseconds for_all,
+                               std::chrono::milliseconds for_session) {
+  const daemon::TimePoint deadline = environment_.now() + for_all;
+  stop_deadline_ = stopping_ ? std::min(stop_deadline_, deadline) : deadline;
+  if (!stopping_) farewell_ = std::move(farewell);
   stopping_ = true;
   enter(State::closing);
-  stop_deadline_ = environment_.now() + at_most;
   if (session_) {
-    // Half of the time is the local readers'.
-    session_->close(websocket::CloseCode::going_away, "wskeepd is stopping", Error::stopped,
-                    at_most / 2);
+    session_->close(farewell_.to_upstream, farewell_.reason, farewell_.error, for_session);
   } else {
     cancel_.emit(asio::cancellation_type::terminal);
     alarm_->wake();
   }
+}
+
+void Connection::close_late_readers() {
+  channel_.close_all(static_cast<std::uint16_t>(farewell_.to_readers), farewell_.reason);
+}
+
+void Connection::configure(const config::Connection& settings, const config::IpcLimits& limits,
+                           Renewal renewal) {
+  if (stopping_) return;
+  next_settings_ = settings;
+  if (renewal == Renewal::new_session && hold_ != Hold::paused) {
+    hold_ = Hold::none;
+    asked_ = error_name(Error::reconfigured);
+    backoff_.reset();
+    cut_short(Error::reconfigured, "the configuration was changed");
+    alarm_->wake();
+  }
+  if (!cycle_runs_) apply_settings();
+  limits_changed(limits);
+}
+
+void Connection::limits_changed(const config::IpcLimits& limits) {
+  if (stopping_) return;
+  channel_.configure(channel_options(settings_.settings, limits));
+  const bool waits_for_budget =
+      next_attempt_ && last_error_ && last_error_->failure.error == Error::budget_spent;
+  if (!waits_for_budget) return;
+  not_before_ = environment_.now();
+  alarm_->wake();
+}
+
+/// The name is the same, and other threads read it.
+void Connection::apply_settings() {
+  if (!next_settings_) return;
+  const auto lifetime = settings_.settings.lifetime;
+  const auto script = settings_.settings.session;
+  settings_.urls = std::move(next_settings_->urls);
+  settings_.settings = std::move(next_settings_->settings);
+  // The same script in other words: what it remembers stays.
+  if (script && settings_.settings.session && *script == *settings_.settings.session)
+    settings_.settings.session = script;
+  next_settings_.reset();
+  const config::Reconnect& reconnect = settings_.settings.reconnect;
+  backoff_.configure({reconnect.initial, reconnect.max, reconnect.stable_after});
+  if (!session_) return;
+  session_->settings_changed();
+  if (lifetime != settings_.settings.lifetime) plan_renewal();
 }
 
 asio::awaitable<void> Connection::run() {
@@ -113,6 +181,7 @@ asio::awaitable<void> Connection::run() {
     if (!stopping_) co_await attempt();
   }
   enter(State::closing);
+  if (session_gone_) std::exchange(session_gone_, nullptr)();
   co_await close_readers();
 }
 
@@ -121,8 +190,12 @@ asio::awaitable<void> Connection::attempt() {
   co_await asio::this_coro::reset_cancellation_state();
   cycle_begun_ = environment_.now();
   refused_.reset();
+  prepare_script();
   enter(State::connecting);
+  cycle_runs_ = true;
   OpenResult result = co_await open_session(environment_, settings_, memory_, timeline_, *this);
+  cycle_runs_ = false;
+  apply_settings();
   if (interrupted()) {
     cycle_interrupted();
   } else if (auto* failure = std::get_if<OpenFailure>(&result)) {
@@ -137,6 +210,7 @@ asio::awaitable<void> Connection::run_session(Opened opened) {
   session_ = std::make_unique<Session>(environment_, settings_.settings, channel_, statistics_,
                                        std::move(opened));
   ++statistics_.sessions;
+  session_begun_ = begun;
   ready_since_.reset();
   if (program_) {
     enter(State::opening);
@@ -145,7 +219,7 @@ asio::awaitable<void> Connection::run_session(Opened opened) {
   } else {
     session_ready();
   }
-  start_renewal();
+  plan_renewal();
   const SessionEnd end = co_await session_->run();
   co_await end_renewal();
   session_ended(end,
@@ -167,23 +241,30 @@ void Connection::session_ready() {
 
 // -- `lifetime`
 
-void Connection::start_renewal() {
+void Connection::plan_renewal() {
   const std::chrono::milliseconds lifetime = settings_.settings.lifetime;
-  if (lifetime.count() == 0) return;
-  // Sessions that began together, after an outage, are not to be renewed together.
-  renewal_ = environment_.now() + lifetime - draw(environment_.random(), lifetime / 10);
+  renewal_.reset();
+  if (lifetime.count() > 0 && session_->open()) {
+    // Sessions that began together, after an outage, are not to be renewed together; nor those that
+    // a new lifetime finds too old.
+    const auto spread = draw(environment_.random(), lifetime / 10);
+    const daemon::TimePoint now = environment_.now();
+    renewal_ = session_begun_ + lifetime - spread;
+    if (*renewal_ <= now) renewal_ = now + spread;
+  }
+  renewal_alarm_->wake();
+  if (!renewal_ || renewing_) return;
   renewing_ = true;
-  asio::co_spawn(environment_.executor(), renew_at(*renewal_),
-                 [this](const std::exception_ptr& error) {
-                   if (error) std::rethrow_exception(error);
-                   renewing_ = false;
-                   alarm_->wake();
-                 });
+  asio::co_spawn(environment_.executor(), renew(), [this](const std::exception_ptr& error) {
+    if (error) std::rethrow_exception(error);
+    renewing_ = false;
+    alarm_->wake();
+  });
 }
 
-asio::awaitable<void> Connection::renew_at(daemon::TimePoint when) {
-  while (session_->open() && renewal_ && environment_.now() < when)
-    co_await renewal_alarm_->wait_until(when);
+asio::awaitable<void> Connection::renew() {
+  while (session_->open() && renewal_ && environment_.now() < *renewal_)
+    co_await renewal_alarm_->wait_until(*renewal_);
   if (!renewal_ || !session_->open()) co_return;
   session_->close(websocket::CloseCode::normal, "the session is as old as lifetime says",
                   Error::lifetime);
@@ -198,8 +279,7 @@ asio::awaitable<void> Connection::end_renewal() {
 
 /// Local readers are sent what is left and a Close frame; they have until the deadline to take it.
 asio::awaitable<void> Connection::close_readers() {
-  channel_.close_all(static_cast<std::uint16_t>(websocket::CloseCode::going_away),
-                     "wskeepd is stopping");
+  close_late_readers();
   constexpr std::chrono::milliseconds look_again{20};
   while (channel_.readers() > 0 && environment_.now() < stop_deadline_) {
     co_await alarm_->wait_until(environment_.now() + look_again);
@@ -228,10 +308,14 @@ State Connection::state() const noexcept {
 /// A person paused it, or wants it begun anew; that is no failure.
 void Connection::cycle_interrupted() {
   if (stopping_) return;
-  const Error error = hold_ == Hold::paused ? Error::paused : Error::reconnect_requested;
-  Cycle& cycle = timeline_.last();
-  cycle.failure = {error, hold_ == Hold::paused ? "paused" : "a person asked for a new session"};
-  ++statistics_.ended[static_cast<std::size_t>(error)];
+  daemon::Failure failure{Error::reconnect_requested, "a person asked for a new session"};
+  if (hold_ == Hold::paused) {
+    failure = {Error::paused, "paused"};
+  } else if (asked_ == error_name(Error::reconfigured)) {
+    failure = {Error::reconfigured, "the configuration was changed"};
+  }
+  ++statistics_.ended[static_cast<std::size_t>(failure.error)];
+  timeline_.last().failure = std::move(failure);
   ended_at_ = not_before_ = environment_.now();
 }
 
@@ -263,6 +347,7 @@ void Connection::session_ended(const SessionEnd& end, std::chrono::milliseconds 
                                : std::chrono::milliseconds(0));
   const bool wanted = stopping_ || end.failure.error == Error::paused ||
                       end.failure.error == Error::reconnect_requested ||
+                      end.failure.error == Error::reconfigured ||
                       end.failure.error == Error::lifetime;
   log_.write(wanted ? Level::info : Level::warning, name(), "disconnected",
              {{"error", std::string(error_name(end.failure.error))},

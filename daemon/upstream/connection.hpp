@@ -59,6 +59,38 @@ class Connection final : public ipc::Upstream, private ConnectGate {
   /// Closes the session with 1001 and then the local readers, within `at_most`. On the shard.
   void stop(std::chrono::milliseconds at_most);
 
+  /// What those are told whom a connection leaves for good.
+  struct Farewell {
+    daemon::Error error = daemon::Error::stopped;
+    websocket::CloseCode to_upstream = websocket::CloseCode::going_away;
+    websocket::CloseCode to_readers = websocket::CloseCode::going_away;
+    std::string reason = "wskeepd is stopping";
+  };
+
+  /// Closes the session and, at the same time, the local readers: the configuration has no such
+  /// connection any more. `session_gone` is called once, when upstream may be connected to by
+  /// somebody else. On the shard.
+  void retire(Farewell farewell, std::function<void()> session_gone);
+
+  /// Closes those who began to read when it had ended. On the shard.
+  void close_late_readers();
+
+  enum class Renewal : std::uint8_t { none, new_session };
+  /// From now on these settings hold, which have the same name and ring as those before; for what
+  /// has a part in a cycle, from the next cycle on. `new_session`: the session, or the cycle, is
+  /// ended for it, and what was waited for is not waited for any more; what is paused stays so. On
+  /// the shard.
+  void configure(const config::Connection& settings, const config::IpcLimits& limits,
+                 Renewal renewal);
+
+  /// The limits of local apps, or the budgets of hosts, are others now. On the shard.
+  void limits_changed(const config::IpcLimits& limits);
+
+  /// That hold, or will when the cycle is over. On the shard.
+  [[nodiscard]] const config::Connection& settings() const noexcept {
+    return next_settings_ ? *next_settings_ : settings_;
+  }
+
   [[nodiscard]] const std::string& name() const noexcept override { return settings_.name; }
   [[nodiscard]] boost::asio::any_io_executor executor() override { return environment_.executor(); }
   [[nodiscard]] ipc::Channel& channel() noexcept override { return channel_; }
@@ -115,10 +147,14 @@ class Connection final : public ipc::Upstream, private ConnectGate {
   boost::asio::awaitable<void> run_session(Opened opened);
   void session_ready();
   void note_script();
-  boost::asio::awaitable<void> renew_at(daemon::TimePoint when);
-  void start_renewal();
+  void prepare_script();
+  boost::asio::awaitable<void> renew();
+  void plan_renewal();
   boost::asio::awaitable<void> end_renewal();
   boost::asio::awaitable<void> close_readers();
+  void begin_to_stop(Farewell farewell, std::chrono::milliseconds for_all,
+                     std::chrono::milliseconds for_session);
+  void apply_settings();
   void enter(State state);
   void cycle_interrupted();
   void cycle_failed(const OpenFailure& failure);
@@ -180,16 +216,22 @@ class Connection final : public ipc::Upstream, private ConnectGate {
   std::optional<daemon::TimePoint> next_attempt_;  ///< the same, while it is waited for
   bool slow_ = false;                              ///< a retry will hardly mend what went wrong
   Hold hold_ = Hold::none;
-  std::optional<Control> asked_;  ///< for a new session, at once
+  std::optional<std::string_view> asked_;  ///< for a new session, at once, by this rule
   std::optional<Refused> refused_;
   unsigned budget_waits_ = 0;  ///< since the last connect that was allowed
 
+  bool cycle_runs_ = false;                          ///< it refers to the settings
+  std::optional<config::Connection> next_settings_;  ///< wait until it does not
+
   std::unique_ptr<daemon::Environment::Alarm> renewal_alarm_;
+  daemon::TimePoint session_begun_;
   std::optional<daemon::TimePoint> renewal_;  ///< when the session is as old as `lifetime` says
-  bool renewing_ = false;                     ///< `renew_at` runs
+  bool renewing_ = false;                     ///< `renew` runs
 
   bool stopping_ = false;
   daemon::TimePoint stop_deadline_;
+  Farewell farewell_;
+  std::function<void()> session_gone_;
 };
 
 }  // namespace wskeep::upstream

@@ -46,7 +46,7 @@ asio::awaitable<void> Connection::rest() {
     if (asked_) {
       not_before_ = now;
       slow_ = false;
-      note_next(Verdict::retry, *asked_ == Control::resume ? "resumed" : "reconnect_requested");
+      note_next(Verdict::retry, std::string(*asked_));
       asked_.reset();
     }
     if (hold_ != Hold::none) {
@@ -85,8 +85,8 @@ void Connection::wait_after(const SessionEnd& end, milliseconds lived) {
   // A server that says goodbye to each session at once is not obeyed at once.
   const bool goodbye =
       error == Error::goodbye && lived >= settings_.settings.reconnect.stable_after;
-  if (error == Error::paused || error == Error::reconnect_requested || error == Error::lifetime ||
-      goodbye) {
+  if (error == Error::paused || error == Error::reconnect_requested ||
+      error == Error::reconfigured || error == Error::lifetime || goodbye) {
     // We ended it, and no failure of anybody's.
     slow_ = false;
     not_before_ = ended_at_;
@@ -220,7 +220,7 @@ void Connection::control(Control what, std::uint32_t uid) {
     cut_short(Error::paused, "paused");
   } else {
     hold_ = Hold::none;
-    asked_ = what;
+    asked_ = what == Control::resume ? "resumed" : "reconnect_requested";
     backoff_.reset();
     cut_short(Error::reconnect_requested, "a person asked for a new session");
   }

@@ -301,6 +301,13 @@ std::optional<ipc::Rejection> Session::publish(Opcode opcode, std::span<const st
   return std::nullopt;
 }
 
+void Session::settings_changed() {
+  if (ended_) return;
+  deadlines_.begin_anew(environment_.now());
+  alarm_->wake();
+  if (accepts_more()) channel_.publishers_may_go_on();
+}
+
 void Session::flush() {
   if (ended_ || deadlines_.blocked() || write_failure_ || sender_.unsent() == 0) return;
   on_writable();

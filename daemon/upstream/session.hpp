@@ -66,6 +66,9 @@ class Session final : private net::TransportObserver, private ControlObserver {
   }
   [[nodiscard]] std::size_t unsent() const noexcept { return sender_.unsent(); }
 
+  /// The settings that it refers to are others now. Whatever they give a time to has it anew.
+  void settings_changed();
+
   /// The channel has room again.
   void resume_reading();
 

@@ -41,6 +41,12 @@ void SessionDeadlines::parsed(bool ended_message, bool in_message) noexcept {
   }
 }
 
+void SessionDeadlines::begin_anew(TimePoint now) noexcept {
+  last_receive_ = last_message_ = now;
+  if (message_since_) message_since_ = now;
+  if (blocked_since_) blocked_since_ = now;
+}
+
 void SessionDeadlines::stall(TimePoint now) noexcept {
   if (!stalled_since_) stalled_since_ = now;
 }

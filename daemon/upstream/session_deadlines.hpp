@@ -50,6 +50,10 @@ class SessionDeadlines {
   void probe(daemon::TimePoint now, std::uint64_t received_bytes) noexcept;
   static constexpr std::chrono::seconds probe_time{5};
 
+  /// The settings have changed: what is waited for has all of its new time. A closing handshake
+  /// keeps its deadline.
+  void begin_anew(daemon::TimePoint now) noexcept;
+
   // -- what is due
 
   [[nodiscard]] daemon::TimePoint next(daemon::TimePoint now) const noexcept;

@@ -38,7 +38,9 @@ TEST(Commands, WithoutADaemonTheExitCodeSaysSo) {
                                                     {"why", "x"},
                                                     {"pause", "x"},
                                                     {"resume", "--all"},
-                                                    {"status"}}) {
+                                                    {"status"},
+                                                    {"reload"},
+                                                    {"diff"}}) {
     const Outcome outcome = run_command("/nonexistent/socket", arguments);
     EXPECT_EQ(outcome.code, ExitCode::no_daemon);
     EXPECT_NE(outcome.error.find("is wskeepd running?"), std::string::npos) << outcome.error;
@@ -47,6 +49,32 @@ TEST(Commands, WithoutADaemonTheExitCodeSaysSo) {
   const Outcome names = run_command("/nonexistent/socket", {"list", "--names"});
   EXPECT_EQ(names.code, ExitCode::no_daemon);
   EXPECT_EQ(names.error, "");
+}
+
+TEST(Commands, ReloadSaysWhatChanged) {
+  constexpr std::string_view body =
+      R"({"applied":true,"added":["a"],"removed":["b"],"changed":[)"
+      R"({"name":"c","effect":"in_place","keys":["gap","patience"]},)"
+      R"({"name":"d","effect":"new_session","keys":["url"]},)"
+      R"({"name":"e","effect":"new_ring","keys":["history"]}],)"
+      R"("unchanged":7,"in_place":["log.level"],"next_start":["threads","ipc.socket"]})";
+  const ScriptedServer server(std::vector(1, answers(200, body)));
+  const Outcome outcome = run_command(server.path(), {"reload"});
+  EXPECT_EQ(outcome.code, ExitCode::ok);
+  EXPECT_EQ(outcome.output,
+            "+ a\n- b\n~ c: gap, patience: in place\n~ d: url: takes a new session\n"
+            "~ e: history: begins anew, with an empty history, and its readers with it\n"
+            "~ log.level: in place\n"
+            "! threads, ipc.socket: not applied: from the next start of wskeepd on\n"
+            "reloaded; 7 unchanged\n");
+}
+
+TEST(Commands, ReloadWithoutTheRightToItSaysSo) {
+  constexpr std::string_view body = R"({"error":"not_allowed","message":"Only root may."})";
+  const ScriptedServer server(std::vector(1, answers(403, body)));
+  const Outcome outcome = run_command(server.path(), {"reload"});
+  EXPECT_EQ(outcome.code, ExitCode::failed);
+  EXPECT_NE(outcome.error.find("Only root may."), std::string::npos) << outcome.error;
 }
 
 TEST(Commands, AnUnknownConnectionHasItsOwnExitCode) {

@@ -126,7 +126,7 @@ TEST(Document, ItsExamplesLoadAndItsErrorsAreReal) {
   const std::string markdown = content(root + "docs/configuration.md");
   std::vector<std::string> yaml = blocks(markdown, "yaml");
   const std::vector<std::string> output = blocks(markdown, "text");
-  ASSERT_EQ(yaml.size(), 13U);
+  ASSERT_EQ(yaml.size(), 14U);
   ASSERT_EQ(output.size(), 1U);
   const std::string broken = yaml.back();
   yaml.pop_back();
