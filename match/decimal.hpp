@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace wskeep::script {
+namespace wskeep::match {
 
 /// A number as JSON writes it, whatever its size, so that 1, 1.0 and 10e-1 are the same and
 /// 9007199254740993 and 9007199254740992 are not. The value is 0.DIGITS times ten to the exponent.
@@ -21,4 +21,4 @@ class Decimal {
   std::int64_t exponent_ = 0;
 };
 
-}  // namespace wskeep::script
+}  // namespace wskeep::match

@@ -1,13 +1,14 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "config/message_rule.hpp"
-#include "daemon/script/search.hpp"
+#include "match/search.hpp"
 
-namespace wskeep::script {
+namespace wskeep::match {
 
 /// Tells from the bytes of a message alone that what a rule says of its JSON cannot hold, so that
 /// few messages are parsed. Never wrong when it says so, however the JSON is written.
@@ -22,6 +23,13 @@ class Prefilter {
   };
 
   [[nodiscard]] bool may_match(Subject& subject) const;
+
+  /// One of these stands in each message for which `may_match` is true, unless it has escapes.
+  /// Empty: nothing is known.
+  [[nodiscard]] std::vector<std::string> needed() const;
+
+  /// What a message with escapes has in it.
+  static constexpr std::string_view escape = "\\u00";
 
  private:
   /// One of these stands in the message.
@@ -43,4 +51,4 @@ class Prefilter {
   std::vector<Needle> names_;
 };
 
-}  // namespace wskeep::script
+}  // namespace wskeep::match

@@ -7,9 +7,9 @@
 #include <string_view>
 
 #include "config/json_pointer.hpp"
-#include "daemon/script/message.hpp"
+#include "match/message.hpp"
 
-namespace wskeep::script {
+namespace wskeep::match {
 
 /// A value within a message.
 struct JsonValue {
@@ -51,4 +51,4 @@ class JsonReader {
   std::unique_ptr<Parser> parser_;
 };
 
-}  // namespace wskeep::script
+}  // namespace wskeep::match

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace wskeep::script {
+namespace wskeep::match {
 
 /// A text that is looked for in many others, at some ten bytes in a nanosecond.
 class Needle {
@@ -27,4 +27,4 @@ class Needle {
   std::size_t last_probe_;
 };
 
-}  // namespace wskeep::script
+}  // namespace wskeep::match

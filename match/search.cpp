@@ -1,4 +1,4 @@
-#include "daemon/script/search.hpp"
+#include "match/search.hpp"
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <cstring>
 
-namespace wskeep::script {
+namespace wskeep::match {
 
 namespace {
 
@@ -79,4 +79,4 @@ std::size_t Needle::find(std::string_view text, std::size_t from) const noexcept
   return text.find(text_, from);
 }
 
-}  // namespace wskeep::script
+}  // namespace wskeep::match

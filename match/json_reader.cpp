@@ -1,4 +1,4 @@
-#include "daemon/script/json_reader.hpp"
+#include "match/json_reader.hpp"
 
 #include <simdjson.h>
 
@@ -9,7 +9,7 @@
 
 #include "config/json.hpp"
 
-namespace wskeep::script {
+namespace wskeep::match {
 namespace {
 
 namespace ondemand = simdjson::ondemand;
@@ -211,4 +211,4 @@ std::optional<std::string> JsonReader::text_at(const config::JsonPointer& pointe
   return found->text ? std::optional(std::string(*found->text)) : std::nullopt;
 }
 
-}  // namespace wskeep::script
+}  // namespace wskeep::match

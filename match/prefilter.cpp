@@ -1,10 +1,10 @@
-#include "daemon/script/prefilter.hpp"
+#include "match/prefilter.hpp"
 
 #include <algorithm>
 #include <string>
 #include <utility>
 
-namespace wskeep::script {
+namespace wskeep::match {
 namespace {
 
 using config::JsonPointer;
@@ -137,10 +137,33 @@ bool Prefilter::may_match(Subject& subject) const {
     return true;
   }
   if (!subject.escapes) {
-    static const Needle escape("\\u00");
-    subject.escapes = subject.text.find('\\') != std::string_view::npos && escape.in(subject.text);
+    static const Needle needle{std::string(escape)};
+    subject.escapes = subject.text.find('\\') != std::string_view::npos && needle.in(subject.text);
   }
   return *subject.escapes;
+}
+
+/// What a member is to be says more than its name, and of names the longest the most.
+std::vector<std::string> Prefilter::needed() const {
+  if (!literals_.empty()) {
+    const auto shortest_of = [](const Literals& literals) {
+      return std::ranges::min(literals, {}, [](const Needle& one) { return one.text().size(); })
+          .text()
+          .size();
+    };
+    std::vector<std::string> texts;
+    for (const Needle& one : std::ranges::max(literals_, {}, shortest_of)) {
+      texts.push_back(one.text());
+    }
+    return texts;
+  }
+  std::string longest = names_.empty() ? std::string() : names_.front().text();
+  for (const Member& member : members_) {
+    if (member.name.text().size() > longest.size()) {
+      longest = member.name.text();
+    }
+  }
+  return longest.empty() ? std::vector<std::string>() : std::vector<std::string>{longest};
 }
 
 bool Prefilter::finds_all(std::string_view text) const {
@@ -166,4 +189,4 @@ bool Prefilter::Member::in(std::string_view text) const {
   return false;
 }
 
-}  // namespace wskeep::script
+}  // namespace wskeep::match

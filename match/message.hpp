@@ -5,7 +5,7 @@
 #include <span>
 #include <string_view>
 
-namespace wskeep::script {
+namespace wskeep::match {
 
 /// A received message, where it lies.
 struct Message {
@@ -22,4 +22,4 @@ struct Message {
   }
 };
 
-}  // namespace wskeep::script
+}  // namespace wskeep::match

@@ -1,9 +1,9 @@
-#include "daemon/script/decimal.hpp"
+#include "match/decimal.hpp"
 
 #include <algorithm>
 #include <charconv>
 
-namespace wskeep::script {
+namespace wskeep::match {
 namespace {
 
 // Far from the ends of 64 bits, so that the number of digits can be added.
@@ -48,4 +48,4 @@ Decimal::Decimal(std::string_view text) {
   }
 }
 
-}  // namespace wskeep::script
+}  // namespace wskeep::match
