@@ -13,13 +13,13 @@ namespace {
 /// Of a connection's keys, those that nobody has to connect anew for.
 constexpr auto changed_in_place = std::to_array<std::string_view>(
     {"timeouts.", "fallback.", "resolve", "reconnect.", "keepalive.", "redirects", "send_buffer",
-     "lifetime", "patience", "gap"});
+     "lifetime", "patience", "gap", "send", "outbox.", "publish_rate", "publish_bytes", "access."});
 
 constexpr auto changes_the_ring = std::to_array<std::string_view>({"history", "max_message"});
 
 /// Of the keys at the top, those that the running daemon can follow.
-constexpr auto changed_at_once =
-    std::to_array<std::string_view>({"ipc.limits.", "log.level", "connects.", "shutdown"});
+constexpr auto changed_at_once = std::to_array<std::string_view>(
+    {"ipc.limits.", "ipc.access.", "ipc.allow_origin", "log.level", "connects.", "shutdown"});
 
 /// An entry that ends with a dot stands for a whole group.
 bool lists(std::span<const std::string_view> entries, std::string_view path) {
@@ -50,6 +50,9 @@ struct Same {
     const auto& other = right.connection.settings.session;
     return one == other || (one && other && *one == *other);
   }
+  bool operator()(const SocketsValue&) const {
+    return left.config.ipc.sockets == right.config.ipc.sockets;
+  }
   bool operator()(const HostRatesValue&) const {
     return left.config.connects.hosts == right.config.connects.hosts;
   }
@@ -67,6 +70,17 @@ ConnectionChange compare(const Connection& running, const Connection& wanted) {
     change.effect = std::max(change.effect, effect_of(key));
   }
   return change;
+}
+
+/// Sockets as they are, with the rights that others of the same paths have: of a socket, its rights
+/// alone can be changed while it is there.
+std::vector<LocalSocket> with_access_of(std::vector<LocalSocket> sockets,
+                                        const std::vector<LocalSocket>& others) {
+  for (LocalSocket& socket : sockets) {
+    const auto same = std::ranges::find(others, socket.path, &LocalSocket::path);
+    if (same != others.end()) socket.access = same->access;
+  }
+  return sockets;
 }
 
 /// The keys at the top; connections are of no concern to them, and so are not copied.
@@ -87,7 +101,11 @@ void compare_top(const Config& running, const Config& wanted, Difference& differ
   Draft right = draft_of(wanted);
   for (const Key& key : all_keys()) {
     if (key.scope != Scope::top || std::visit(Same{left, right}, key.value)) continue;
-    auto& keys = effect_of(key) == Effect::in_place ? difference.in_place : difference.next_start;
+    const bool holds_now =
+        std::holds_alternative<SocketsValue>(key.value)
+            ? with_access_of(running.ipc.sockets, wanted.ipc.sockets) == wanted.ipc.sockets
+            : effect_of(key) == Effect::in_place;
+    auto& keys = holds_now ? difference.in_place : difference.next_start;
     keys.emplace_back(key.path);
   }
 }
@@ -138,6 +156,8 @@ Config after_reload(const Config& running, Config wanted) {
   wanted.ipc.socket = running.ipc.socket;
   wanted.ipc.mode = running.ipc.mode;
   wanted.ipc.group = running.ipc.group;
+  wanted.ipc.limits.events = running.ipc.limits.events;
+  wanted.ipc.sockets = with_access_of(running.ipc.sockets, wanted.ipc.sockets);
   wanted.metrics = running.metrics;
   wanted.log.format = running.log.format;
   wanted.threads = running.threads;

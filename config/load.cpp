@@ -87,15 +87,27 @@ class Loader {
         read_entry(key, value, top);
       }
     });
+    check_sockets(origins);
     if (defaults != nullptr) {
       read_group(*defaults, {{Scope::inherited}, "defaults", "", inherited_});
     }
     defaults_ = draft_.connection;
     inherited_sessions_ = draft_.sessions;
+    inherited_requests_ = draft_.requests;
     readable_ = true;
     connections_place_ = root.place;
     if (connections != nullptr) {
       read_connections(*connections);
+    }
+  }
+
+  void check_sockets(const Origins& origins) {
+    const auto origin = origins.find("ipc.sockets");
+    const Ipc& ipc = draft_.config.ipc;
+    if (origin != origins.end() &&
+        std::ranges::find(ipc.sockets, ipc.socket, &LocalSocket::path) != ipc.sockets.end()) {
+      problems_.add(origin->second.place, origin->second.key,
+                    "one of them has the path of ipc.socket");
     }
   }
 
@@ -121,6 +133,7 @@ class Loader {
       draft_.connection = defaults;
       draft_.urls.clear();
       draft_.sessions = inherited_sessions_;
+      draft_.requests = inherited_requests_;
       read_connection(name, value);
     });
   }
@@ -144,6 +157,7 @@ class Loader {
       problems_.add(name.place, path, "has no 'url'");
     }
     draft_.connection.settings.session = read_session(draft_.sessions, problems_);
+    draft_.requests.check(draft_.connection.settings.session.get(), problems_);
     check_connection(draft_, origins, problems_);
     draft_.config.connections.push_back(draft_.connection);
   }
@@ -239,6 +253,7 @@ class Loader {
   Origins inherited_;
   std::optional<Connection> defaults_;  ///< when the main file was read
   std::vector<SessionSource> inherited_sessions_;
+  RequestTemplates inherited_requests_;
   std::map<std::string, Place> names_;  ///< of the connections so far
   bool readable_ = false;               ///< all connections could be counted
   bool connections_given_ = false;

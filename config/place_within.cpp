@@ -169,4 +169,9 @@ Place place_within(std::string_view yaml, Place begin, std::size_t offset) {
   }
 }
 
+void add_within(Problems& problems, Place begin, const std::string& path,
+                const TemplateError& error) {
+  problems.add(place_within(problems.text(begin.file), begin, error.offset()), path, error.what());
+}
+
 }  // namespace wskeep::config

@@ -35,6 +35,10 @@ std::optional<std::size_t> group_number(const Element& node) {
 
 }  // namespace
 
+bool has_key(const Element& map, std::string_view name) {
+  return std::ranges::find(map.keys, name, &Element::value) != map.keys.end();
+}
+
 void SessionFields::map(const Field& field, Names allowed,
                         const std::function<void(std::string_view, const Field&)>& visit) const {
   const std::vector<std::string_view> names(allowed);
@@ -90,10 +94,10 @@ std::optional<std::string> SessionFields::text(const Field& field,
   return field.node.value;
 }
 
-Milliseconds SessionFields::duration(const Field& field, Milliseconds least,
-                                     Milliseconds most) const {
+Milliseconds SessionFields::duration(const Field& field, Milliseconds least, Milliseconds most,
+                                     std::string_view or_else) const {
   const std::string allowed =
-      "duration, " + format_duration(least) + " to " + format_duration(most);
+      std::string(or_else) + "duration, " + format_duration(least) + " to " + format_duration(most);
   const std::optional<std::string> value = text(field, allowed);
   if (!value) {
     return least;
@@ -143,9 +147,13 @@ JsonPointer SessionFields::pointer(const Field& field) const {
 // -- rules
 
 void SessionFields::read_json_rule(const Field& field, MessageRule& rule) const {
+  if (field.node.kind == Element::Kind::map) {
+    require_some(field, "map of JSON pointers to values");
+  }
   entries(field, "map of JSON pointers to values", [&](const Element& key, const Field& value) {
     const JsonPointer place = pointer({key, value.path});
     std::vector<JsonScalar> values;
+    require_some(value, "text, number, true, false or null, or a list of them");
     one_or_list(value, [&](const Field& one) {
       if (one.node.kind == Element::Kind::null) {
         values.push_back(JsonScalar::of("null", false));
@@ -157,23 +165,48 @@ void SessionFields::read_json_rule(const Field& field, MessageRule& rule) const 
   });
 }
 
+/// Called again when it is known whether it is of bytes.
+void SessionFields::check_expression(const Field& field, MessageRule& rule) const {
+  const bool bytes = rule.opcode == MessageRule::Opcode::binary;
+  const std::string error = regular_expression_error(rule.text, bytes);
+  if (!error.empty()) {
+    complain(field, in_quotes(rule.text) + " " + error);
+    rule.text.clear();
+  }
+}
+
+/// What is left empty would hold for every message, or for none.
+void SessionFields::require_some(const Field& field, const std::string& allowed) const {
+  const bool holds_some =
+      field.node.kind == Element::Kind::sequence || field.node.kind == Element::Kind::map;
+  if (holds_some && field.node.items.empty()) {
+    complain(field, "is empty; allowed: " + allowed);
+  }
+}
+
+std::string SessionFields::filled_text(const Field& field, const std::string& allowed) const {
+  const std::optional<std::string> value = text(field, allowed);
+  if (value && value->empty()) {
+    complain(field, "is empty; allowed: " + allowed);
+  }
+  return value.value_or("");
+}
+
 bool SessionFields::rule_key(std::string_view name, const Field& field, MessageRule& rule) const {
   if (name == "json") {
     read_json_rule(field, rule);
   } else if (name == "exists" || name == "absent") {
     auto& pointers = name == "exists" ? rule.exists : rule.absent;
+    require_some(field, "JSON pointer, or a list of them");
     one_or_list(field, [&](const Field& one) { pointers.push_back(pointer(one)); });
   } else if (name == "text") {
-    rule.text = text(field, "regular expression").value_or("");
-    const std::string error = regular_expression_error(rule.text);
-    if (!error.empty()) {
-      complain(field, in_quotes(rule.text) + " " + error);
-      rule.text.clear();
-    }
+    rule.text = filled_text(field, "regular expression");
+    check_expression(field, rule);
   } else if (name == "contains") {
-    rule.contains = text(field, "text").value_or("");
+    rule.contains = filled_text(field, "text");
   } else if (name == "opcode") {
     rule.opcode = static_cast<MessageRule::Opcode>(choice(field, {"any", "text", "binary"}));
+    check_expression(field, rule);
   } else {
     return false;
   }
@@ -195,15 +228,14 @@ MessageRule SessionFields::rule(const Field& field) const {
 
 void SessionFields::complain_within(Place begin, const std::string& path,
                                     const TemplateError& error) const {
-  problems_.add(place_within(problems_.text(begin.file), begin, error.offset()), path,
-                error.what());
+  add_within(problems_, begin, path, error);
 }
 
 Template SessionFields::read_template(const Field& field, Template::Kind kind,
                                       const std::string& each) {
   try {
     Template parsed(field.node.value, kind);
-    pending_.push_back({parsed, field.node.place, field.path, each});
+    pending_.push_back({parsed, field.node.place, field.path, each, attempt_});
     return parsed;
   } catch (const TemplateError& error) {
     complain_within(field.node.place, field.path, error);
@@ -230,10 +262,17 @@ Template SessionFields::message_template(const Field& field, const std::string& 
 }
 
 void SessionFields::check_templates() const {
-  std::vector<std::string_view> known(declared_.begin(), declared_.end());
-  known.insert(known.end(), constants_.begin(), constants_.end());
   for (const Pending& pending : pending_) {
-    std::vector<std::string_view> here = known;
+    std::vector<std::string_view> here(constants_.begin(), constants_.end());
+    const auto add = [&here](const std::vector<std::string>& names) {
+      here.insert(here.end(), names.begin(), names.end());
+    };
+    if (pending.attempt) {
+      add(remembered_);
+      add(*pending.attempt);
+    } else {
+      add(declared_);
+    }
     if (!pending.each.empty()) {
       here.push_back(pending.each);
     }
@@ -316,6 +355,10 @@ std::vector<Assignment> SessionFields::assignments(const Field& field,
     Assignment::Source source =
         rules.empty() ? Assignment::Source(text_template(value)) : value_of_message(value, rules);
     all.push_back({name.value, std::move(source)});
+    if (attempt_) {
+      attempt_->push_back(name.value);
+      prepared_.push_back(name.value);
+    }
   });
   return all;
 }

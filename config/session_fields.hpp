@@ -19,6 +19,8 @@ struct Field {
   std::string path;
 };
 
+[[nodiscard]] bool has_key(const Element& map, std::string_view name);
+
 /// The values that the parts of a session script are made of. What is wrong is added to the
 /// problems, and a value that does no harm is returned.
 class SessionFields {
@@ -48,8 +50,9 @@ class SessionFields {
 
   [[nodiscard]] std::optional<std::string> text(const Field& field,
                                                 const std::string& allowed) const;
-  [[nodiscard]] Milliseconds duration(const Field& field, Milliseconds least,
-                                      Milliseconds most) const;
+  /// `or_else`: what else is allowed, `now, or `.
+  [[nodiscard]] Milliseconds duration(const Field& field, Milliseconds least, Milliseconds most,
+                                      std::string_view or_else = {}) const;
   [[nodiscard]] bool flag(const Field& field) const;
   [[nodiscard]] std::size_t choice(const Field& field, Names names) const;
   [[nodiscard]] JsonPointer pointer(const Field& field) const;
@@ -75,6 +78,21 @@ class SessionFields {
   /// The same, and it is known to all templates then.
   [[nodiscard]] bool declare(const Element& name, const std::string& path);
 
+  /// Templates that are read between the two are worked out before there is a session: constants,
+  /// what is remembered and what was prepared so far have values then.
+  void begin_attempt() { attempt_.emplace(prepared_); }
+  void end_attempt() { attempt_.reset(); }
+
+  /// Within an attempt, one more that has a value for a while.
+  void also_known(const std::string& name) { attempt_->push_back(name); }
+  void not_known(const std::string& name) { std::erase(*attempt_, name); }
+
+  /// The names of what is remembered, which attempts know.
+  void know_remembered(const std::string& name) { remembered_.push_back(name); }
+
+  /// What `prepare` sets.
+  [[nodiscard]] const std::vector<std::string>& prepared() const noexcept { return prepared_; }
+
   [[nodiscard]] std::vector<Constant> constants(const Field& field, std::vector<Constant> known);
 
   /// What `check_templates` may see beside `declared` names.
@@ -88,17 +106,24 @@ class SessionFields {
     Place place;
     std::string path;
     std::string each;
+    std::optional<std::vector<std::string>> attempt;  ///< what was prepared so far
   };
 
   [[nodiscard]] Template read_template(const Field& field, Template::Kind kind,
                                        const std::string& each);
   void complain_within(Place begin, const std::string& path, const TemplateError& error) const;
+  void require_some(const Field& field, const std::string& allowed) const;
+  [[nodiscard]] std::string filled_text(const Field& field, const std::string& allowed) const;
   void read_json_rule(const Field& field, MessageRule& rule) const;
+  void check_expression(const Field& field, MessageRule& rule) const;
 
   Problems& problems_;
   std::vector<Pending> pending_;
   std::vector<std::string> declared_;
   std::vector<std::string> constants_;
+  std::vector<std::string> remembered_;
+  std::vector<std::string> prepared_;
+  std::optional<std::vector<std::string>> attempt_;  ///< what has a value in it
 };
 
 }  // namespace wskeep::config

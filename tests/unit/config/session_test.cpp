@@ -30,6 +30,7 @@ constexpr const char* whole = R"(
         - send: '{"op":"subscribe","args":["${channel}@${symbol}"]}'
           repeat: {symbol: symbols}
           pace: 100ms
+          set: {counter: '${default(counter, 0)}'}
         - wait:
             - {json: {/event: [subscribed, ok], /n: 1}, exists: /id, absent: [/a, /b]}
             - {text: '^id=(\d+) (\w+)', opcode: text}
@@ -62,6 +63,8 @@ constexpr const char* whole = R"(
           renew: now
         - on: {contains: bye}
           renew: 30s
+          resume: false
+      refuse: {json: {/op: error}, verdict: stop}
       resume:
         - send: '{"resume":"${token}","seq":${seq},"c":"${channel}"}'
         - wait: {json: {/t: RESUMED}}
@@ -84,6 +87,7 @@ TEST(Session, ReadsTheOpeningSteps) {
   EXPECT_EQ(send.each, "symbol");
   EXPECT_EQ(send.list, "symbols");
   EXPECT_EQ(send.pace, Milliseconds(100));
+  EXPECT_EQ(send.set.at(0).variable, "counter");
   const auto& wait = std::get<WaitStep>(script.open[1]);
   ASSERT_EQ(wait.conditions.size(), 2U);
   ASSERT_EQ(wait.conditions[0].json.size(), 2U);
@@ -119,7 +123,11 @@ TEST(Session, ReadsWhatHoldsWhileItIsOpen) {
   EXPECT_EQ(script.remember[0].on.exists.size(), 1U);
   ASSERT_EQ(script.goodbye.size(), 2U);
   EXPECT_EQ(script.goodbye[0].renew_after, Milliseconds(0));
+  EXPECT_TRUE(script.goodbye[0].resume);
   EXPECT_EQ(script.goodbye[1].renew_after, Milliseconds(30'000));
+  EXPECT_FALSE(script.goodbye[1].resume);
+  ASSERT_EQ(script.refusals.size(), 1U);
+  EXPECT_EQ(script.refusals[0].verdict, Verdict::stop);
   EXPECT_EQ(script.resume_needs, (std::vector<std::string>{"token", "seq"}));
   EXPECT_EQ(script.close_code, 4000);
   EXPECT_EQ(script.close_message.text.source(), "bye");
@@ -146,9 +154,11 @@ TEST(Session, IsMergedKeyByKeyWithTheDefaults) {
 }
 
 TEST(Session, SaysWhatIsWrongAndWhere) {
-  EXPECT_EQ(error_of_session("      opne: []\n"),
-            "f:5:7: connections.a.session.opne: unknown key (did you mean 'open'?); allowed: "
-            "variables, open, resume, heartbeat, replies, remember, goodbye and close");
+  EXPECT_EQ(
+      error_of_session("      opne: []\n"),
+      "f:5:7: connections.a.session.opne: unknown key (did you mean 'open'?); allowed: "
+      "variables, prepare, open, resume, resume_url, insecure_url, heartbeat, replies, remember, "
+      "forget, goodbye, refuse and close");
   EXPECT_EQ(error_of_session("      close: {code: 1005}\n"),
             "f:5:21: connections.a.session.close.code: '1005' is none that a client may send; "
             "allowed: 1000, 1001 or 3000 to 4999");
@@ -163,6 +173,14 @@ TEST(Session, SaysWhatIsWrongAndWhere) {
             "JSON pointer, as in /data/0/id)");
   EXPECT_EQ(error_of_session("      open:\n        - wait: {text: '('}\n").substr(0, 46),
             "f:6:24: connections.a.session.open[0].wait.tex");
+  // What is no character is a byte only in binary messages, and the other way round.
+  EXPECT_EQ(error_of_session("      open: [{wait: {text: '\\x{20ac}', opcode: text}}]\n"), "");
+  EXPECT_EQ(
+      error_of_session("      open: [{wait: {text: '\\x{20ac}', opcode: binary}}]\n").substr(0, 49),
+      "f:5:48: connections.a.session.open[0].wait.opcode");
+  EXPECT_EQ(
+      error_of_session("      open: [{wait: {opcode: binary, text: '\\x{20ac}'}}]\n").substr(0, 47),
+      "f:5:44: connections.a.session.open[0].wait.text");
   EXPECT_EQ(error_of_session("      open:\n        - {wait: {text: a}, set: {b: 1}}\n"),
             "f:6:38: connections.a.session.open[0].set.b: names group 1, and the regular "
             "expression 'text' has 0");
