@@ -18,6 +18,10 @@ std::string_view error_name(Error error) noexcept {
       return "lifetime";
     case Error::configuration:
       return "configuration";
+    case Error::prepare_failed:
+      return "prepare_failed";
+    case Error::prepare_timeout:
+      return "prepare_timeout";
     case Error::budget_spent:
       return "budget_spent";
     case Error::resolve_failed:
@@ -100,6 +104,8 @@ std::string_view error_name(Error error) noexcept {
       return "first_message_timeout";
     case Error::silence_timeout:
       return "silence_timeout";
+    case Error::script_failed:
+      return "script_failed";
     case Error::script_timeout:
       return "script_timeout";
     case Error::script_refused:
@@ -112,6 +118,8 @@ std::string_view error_name(Error error) noexcept {
       return "close_timeout";
     case Error::closed_by_peer:
       return "closed_by_peer";
+    case Error::publisher_gone:
+      return "publisher_gone";
     case Error::out_of_resources:
       return "out_of_resources";
     case Error::internal:

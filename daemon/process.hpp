@@ -4,6 +4,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <boost/json/fwd.hpp>
 #include <cstddef>
 #include <filesystem>
 #include <functional>
@@ -22,6 +23,8 @@
 #include "daemon/shard.hpp"
 #include "daemon/state_keeper.hpp"
 #include "daemon/watchdog.hpp"
+#include "ipc/directory_watcher.hpp"
+#include "ipc/event_stream.hpp"
 #include "ipc/server.hpp"
 #include "ipc/upstream.hpp"
 
@@ -52,13 +55,19 @@ class Process final : public ipc::Directory {
   struct Held {
     Shard::Handle connection;
     Shard* shard = nullptr;
+    config::Access access{};  ///< who may use it
   };
 
   std::shared_ptr<ipc::Upstream> find(std::string_view name) override;
   std::vector<std::shared_ptr<ipc::Upstream>> all() override;
+  std::shared_ptr<ipc::EventStream> events() override { return events_; }
+  void watch(std::weak_ptr<ipc::DirectoryWatcher> watcher) override;
   void reload(ipc::ReloadRequest request, std::function<void(ipc::ReloadAnswer)> done) override;
-  void status(std::function<void(std::string)> done) override;
-  void metrics(std::function<void(std::string)> done) override;
+  [[nodiscard]] ipc::Rights rights(const ipc::Client& client, std::string_view name) override;
+  void status(const std::optional<ipc::Client>& viewer,
+              std::function<void(std::string)> done) override;
+  void metrics(const std::optional<ipc::Client>& viewer,
+               std::function<void(std::string)> done) override;
 
   void begin_to_report();
   void report();
@@ -74,9 +83,16 @@ class Process final : public ipc::Directory {
     std::vector<HandshakeSample> handshakes;  ///< one per shard
   };
   void sample(std::function<void(Samples)> done);
+  /// Leaves out what the viewer has no right to; nullopt: nothing.
+  void leave_out(const std::optional<ipc::Client>& viewer, Samples& samples);
   [[nodiscard]] ProcessSample sample_process(const std::vector<HandshakeSample>& handshakes) const;
 
   void keep_order(const config::Config& config);
+  void tell_watchers(void (ipc::DirectoryWatcher::*what)());
+  void tell_reload(const config::Difference& difference);
+  /// What local apps take, for those who may control the daemon also by user.
+  [[nodiscard]] boost::json::object describe_local(const std::optional<ipc::Client>& viewer) const;
+  void note_socket(const ipc::SocketNotice& notice);
 
   // reload.cpp
   using Loaded = std::variant<config::Config, std::vector<config::Problem>>;
@@ -97,8 +113,10 @@ class Process final : public ipc::Directory {
   void apply_top(const config::Difference& difference, const config::Config& wanted);
   void apply_change(const config::ConnectionChange& change, const config::Connection& wanted,
                     const config::IpcLimits& limits, Made& made);
+  void apply_access(const config::Config& wanted);
   void remove(const std::string& name);
   boost::asio::awaitable<void> visit_all_shards();
+  void forget_others(const config::Config& wanted);
   void reload_failed(const std::string& summary, const std::vector<config::Problem>& problems);
   [[nodiscard]] Shard& emptiest_shard(const Made& made);
 
@@ -108,10 +126,14 @@ class Process final : public ipc::Directory {
   ServiceManager manager_;
   net::TlsContexts contexts_;
   std::shared_ptr<upstream::ConnectBudgets> budgets_;
+  std::shared_ptr<upstream::RememberedStore> remembered_;
   StateKeeper state_keeper_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::map<std::string, Held, std::less<>> connections_;  ///< of the first shard, as all below
   std::vector<Shard::Handle> in_order_;                   ///< of the configuration
+  std::shared_ptr<ipc::EventStream> events_;
+  std::vector<std::weak_ptr<ipc::DirectoryWatcher>> watchers_;
+  ipc::AccessRules rules_;
   std::unique_ptr<ipc::Server> server_;
   std::unique_ptr<boost::asio::signal_set> signals_;
   std::unique_ptr<boost::asio::steady_timer> shutdown_timer_;

@@ -1,11 +1,15 @@
 // A new configuration for a daemon that runs: the parts of Process that take it.
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/json.hpp>
 #include <iterator>
+#include <set>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "daemon/process.hpp"
@@ -186,7 +190,7 @@ asio::awaitable<ipc::ReloadAnswer> Process::reload_now(std::uint32_t uid) {
   }
   if (stopping_) {
     for (const auto& [name, held] : made)
-      asio::post(held.shard->context(), [held] { held.shard->discard(*held.connection); });
+      asio::post(held.shard->context(), [held = held] { held.shard->discard(*held.connection); });
     co_return failure(503, "stopping", "wskeepd is stopping; nothing was changed");
   }
   apply(difference, wanted, std::move(made));
@@ -213,6 +217,7 @@ void Process::reload_failed(const std::string& summary,
   for (std::size_t index = 0; index < std::min(problems.size(), most_logged); ++index)
     log_.write(Level::error, "", "configuration_problem", {{"message", problems[index].text()}});
   const std::string first_problem = problems.empty() ? "" : ": " + problems.front().text();
+  events_->tell("reload_failed", std::chrono::system_clock::now(), {{"problems", problems.size()}});
   reload_failure_ = "; not reloaded: " + summary + first_problem;
   if (!stopping_) manager_.ready("not reloaded: " + summary + first_problem);
 }
@@ -275,13 +280,42 @@ void Process::apply(const config::Difference& difference, const config::Config& 
   }
   keep_order(wanted);
   config_ = config::after_reload(config_, wanted);
-  server_->configure(config_.ipc.limits, largest_message(config_));
+  server_->configure(config_.ipc, {wanted.connections.size(), largest_message(config_)});
+  apply_access(wanted);
   config_.connections = {};
+  tell_reload(difference);
+  tell_watchers(&ipc::DirectoryWatcher::directory_changed);
+}
+
+void Process::tell_reload(const config::Difference& difference) {
+  const auto now = std::chrono::system_clock::now();
+  const auto tell = [&](std::string_view event, const std::string& name) {
+    events_->tell(event, now, {{"connection", name}});
+  };
+  for (const std::string& name : difference.removed) tell("removed", name);
+  for (const config::ConnectionChange& change : difference.changed) {
+    events_->tell("changed", now,
+                  {{"connection", change.name}, {"effect", effect_name(change.effect)}});
+  }
+  for (const std::string& name : difference.added) tell("added", name);
+  events_->tell("reloaded", now,
+                {{"added", difference.added.size()},
+                 {"removed", difference.removed.size()},
+                 {"changed", difference.changed.size()},
+                 {"unchanged", difference.unchanged}});
+}
+
+/// Nothing is kept for connections that are not there any more.
+void Process::forget_others(const config::Config& wanted) {
+  std::set<std::string> names;
+  for (const config::Connection& connection : wanted.connections) names.insert(connection.name);
+  remembered_->retain(names);
 }
 
 void Process::apply_top(const config::Difference& difference, const config::Config& wanted) {
   log_.level(wanted.log.level);
   budgets_->configure(wanted.connects);
+  forget_others(wanted);
   for (const auto& shard : shards_) {
     asio::post(shard->context(), [shard = shard.get(), limit = wanted.connects.handshakes] {
       shard->environment().handshakes().limit(limit);
@@ -289,7 +323,8 @@ void Process::apply_top(const config::Difference& difference, const config::Conf
   }
   const bool concerns_connections =
       std::ranges::any_of(difference.in_place, [](const std::string& key) {
-        return key.starts_with("connects.") || key == "ipc.limits.subscriber_buffer";
+        return key.starts_with("connects.") || key == "ipc.limits.subscriber_buffer" ||
+               key.starts_with("ipc.limits.publish_");
       });
   if (!concerns_connections) return;
   for (const auto& [name, held] : connections_) {
@@ -327,6 +362,21 @@ void Process::apply_change(const config::ConnectionChange& change, const config:
                        .reason = "the size of the history was changed: subscribe again"},
                       begin);
   });
+}
+
+/// Whoever asks from now on is judged by the new rights; and so are those, on their shards, who
+/// were let in before. What was let in before this step is on its way there already.
+void Process::apply_access(const config::Config& wanted) {
+  rules_ = ipc::AccessRules(config_.ipc, ::geteuid());
+  for (const config::Connection& connection : wanted.connections) {
+    Held& held = connections_.at(connection.name);
+    held.access = connection.settings.access;
+    asio::post(held.shard->context(),
+               [connection = held.connection, rules = rules_, access = held.access] {
+                 connection->channel().revise_rights(
+                     [&](const ipc::Client& client) { return rules.rights(client, access); });
+               });
+  }
 }
 
 void Process::remove(const std::string& name) {

@@ -59,18 +59,21 @@ void ServiceManager::alive() const {
   tell("WATCHDOG=1");
 }
 
-std::optional<int> ServiceManager::take_listener() {
-  if (handed_over_ == 0) return std::nullopt;
-  const int descriptor = SD_LISTEN_FDS_START;
-  if (handed_over_ > 1 || ::sd_is_socket_unix(descriptor, SOCK_STREAM, 1, nullptr, 0) <= 0) {
-    throw std::runtime_error(
-        "socket activation: what systemd handed over is not one listening Unix socket: "
-        "wskeepd.socket has to have one ListenStream= with a path, and nothing else");
+std::vector<int> ServiceManager::take_listeners() {
+  std::vector<int> listeners;
+  for (int index = 0; index < handed_over_; ++index) {
+    const int descriptor = SD_LISTEN_FDS_START + index;
+    if (::sd_is_socket_unix(descriptor, SOCK_STREAM, 1, nullptr, 0) <= 0) {
+      throw std::runtime_error(
+          "socket activation: what systemd handed over is not a listening Unix socket: "
+          "wskeepd.socket has to have ListenStream= with paths, and nothing else");
+    }
+    const int flags = ::fcntl(descriptor, F_GETFL);
+    ::fcntl(descriptor, F_SETFL, flags | O_NONBLOCK);
+    listeners.push_back(descriptor);
   }
   handed_over_ = 0;
-  const int flags = ::fcntl(descriptor, F_GETFL);
-  ::fcntl(descriptor, F_SETFL, flags | O_NONBLOCK);
-  return descriptor;
+  return listeners;
 }
 
 }  // namespace wskeep::daemon

@@ -26,6 +26,8 @@ Shard::Handle Shard::add(const config::Connection& settings, const config::IpcLi
                          upstream::ConnectBudgets& budgets, Log& log) {
   upstream::Connection& connection = *connections_.emplace_back(
       std::make_unique<upstream::Connection>(environment_, settings, limits, budgets, log));
+  if (remembered_ != nullptr) connection.keep_remembered(*remembered_);
+  connection.tell(teller_);
   const auto release = [this, runs = runs_](upstream::Connection* handed_out) {
     if (*runs) boost::asio::post(context_, [this, handed_out] { released(*handed_out); });
   };

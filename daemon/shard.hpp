@@ -32,7 +32,14 @@ class Shard {
 
   /// Whoever holds one may refer to the connection, on any thread: it is destroyed, on the shard,
   /// some time after it was retired and the last handle is gone.
+  /// Before connections are added: what they remember over a restart is kept there. It outlives
+  /// this.
+  void keep_remembered(upstream::RememberedStore& store) noexcept { remembered_ = &store; }
+
   using Handle = std::shared_ptr<upstream::Connection>;
+
+  /// Is told, on the shard, what happens to its connections. Before any is added.
+  void tell(upstream::Connection::Teller teller) { teller_ = std::move(teller); }
 
   /// Throws std::system_error when there is no memory for the ring. On the shard, or before `run`,
   /// as all that follows.
@@ -86,7 +93,9 @@ class Shard {
   boost::asio::io_context context_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   net::RealEnvironment environment_;
+  upstream::Connection::Teller teller_;
   std::vector<std::unique_ptr<upstream::Connection>> connections_;
+  upstream::RememberedStore* remembered_ = nullptr;
   std::list<Retired> retired_;
   std::shared_ptr<std::atomic<bool>> runs_;  ///< false: no handle's end is of interest any more
   upstream::ClockWatch clock_watch_;

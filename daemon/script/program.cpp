@@ -45,6 +45,9 @@ Rules rules_of(const SessionScript& script, bool opening) {
       add_steps(script.resume, true, role, all);
     }
   }
+  for (std::size_t i = 0; i < script.refusals.size(); ++i) {
+    all.add(script.refusals[i].on, {Role::refusal_always, false, 0, i});
+  }
   for (std::size_t i = 0; i < script.replies.size(); ++i) {
     all.add(script.replies[i].on, {Role::reply, false, 0, i});
   }

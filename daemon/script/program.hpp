@@ -6,13 +6,21 @@
 #include <vector>
 
 #include "config/session.hpp"
-#include "daemon/script/rule_set.hpp"
+#include "daemon/script/matching.hpp"
 
 namespace wskeep::script {
 
 /// What a rule of a session script is there for. In the order in which what one message means is
 /// done.
-enum class Role : std::uint8_t { remember, refusal, condition, reply, goodbye, beat_answer };
+enum class Role : std::uint8_t {
+  remember,
+  refusal,  ///< of a step
+  condition,
+  refusal_always,  ///< of the script
+  reply,
+  goodbye,
+  beat_answer
+};
 
 struct Meaning {
   Role role = Role::condition;

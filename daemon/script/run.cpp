@@ -95,13 +95,17 @@ void Run::act(const Meaning& meaning, std::size_t rule, const Message& message, 
       return remember(script.remember[meaning.index], rule, message, reader);
     case Role::refusal:
       return refuse(std::get<config::WaitStep>(steps_now()[meaning.step]).refusals[meaning.index],
-                    meaning.step);
+                    step_path(meaning.step) + ".refuse");
+    case Role::refusal_always:
+      return refuse(script.refusals[meaning.index], number_of("refuse", meaning.index));
     case Role::condition:
       return meet(meaning.index, rule, message, reader);
     case Role::reply:
       return reply(script.replies[meaning.index], meaning.index, rule, message, reader);
     case Role::goodbye: {
-      const Time at = now + script.goodbye[meaning.index].renew_after;
+      const config::Goodbye& goodbye = script.goodbye[meaning.index];
+      renew_anew_ = renew_anew_ || !goodbye.resume;
+      const Time at = now + goodbye.renew_after;
       if (!renew_at_ || at < *renew_at_) {
         renew_at_ = at;
         renew_rule_ = number_of("goodbye", meaning.index);
@@ -112,6 +116,9 @@ void Run::act(const Meaning& meaning, std::size_t rule, const Message& message, 
       return;
     }
     case Role::beat_answer:
+      if (observer_ != nullptr && answer_by_) {
+        observer_->beat_answered();
+      }
       answer_by_.reset();
       return;
   }
@@ -140,7 +147,7 @@ void Run::remember(const config::Remembered& what, std::size_t rule, const Messa
   std::optional<std::string> value = taken(what.value, rule, message, reader);
   // Too long a value is left out, as one that is not there.
   if (value) {
-    static_cast<void>(variables_.set(what.variable, std::move(*value)));
+    static_cast<void>(store(what.variable, std::move(*value), "session.remember"));
   }
 }
 
@@ -158,7 +165,7 @@ void Run::reply(const config::Reply& what, std::size_t index, std::size_t rule,
     std::optional<std::string> value = taken(assignment.source, rule, message, reader);
     if (!value) {
       variables_.unset(assignment.variable);
-    } else if (!variables_.set(assignment.variable, std::move(*value))) {
+    } else if (!store(assignment.variable, std::move(*value), path)) {
       return end({Why::failed, path + ": the value for '" + assignment.variable + "' is over 64KiB",
                   path, std::nullopt});
     }
@@ -234,6 +241,9 @@ void Run::time(Time now) {
     return;
   }
   if (renew_at_ && now >= *renew_at_) {
+    if (renew_anew_) {
+      variables_.forget(program_.script().resume_needs);
+    }
     return end({Why::goodbye,
                 "upstream announced that it will end the session (" + renew_rule_ + ")",
                 renew_rule_, std::nullopt});
@@ -309,7 +319,20 @@ void Run::send(const config::ScriptMessage& message, const std::string& path) {
                 path + ": what it stands for is not UTF-8, and a text must be; give 'binary: true'",
                 path, std::nullopt});
   }
+  if (observer_ != nullptr) {
+    observer_->said(path, message, *text, variables_);
+  }
   actions_.emplace_back(Send{std::move(*text), message.binary});
+}
+
+bool Run::store(std::string_view variable, std::string value, std::string_view path) {
+  if (!variables_.set(variable, std::move(value))) {
+    return false;
+  }
+  if (observer_ != nullptr) {
+    observer_->variable_set(path, variable, variables_.find(variable).value_or(""));
+  }
+  return true;
 }
 
 bool Run::assign(const config::Assignment& assignment, const std::string& path) {
@@ -318,7 +341,7 @@ bool Run::assign(const config::Assignment& assignment, const std::string& path) 
   if (!value) {
     return false;
   }
-  if (variables_.set(assignment.variable, std::move(*value))) {
+  if (store(assignment.variable, std::move(*value), path)) {
     return true;
   }
   end({Why::failed, where + ": the value is over 64KiB", where, std::nullopt});
@@ -334,6 +357,9 @@ std::optional<Run::Send> Run::farewell() {
   auto* const text = std::get_if<std::string>(&evaluated);
   if (text == nullptr || (!message.binary && !is_utf8(*text))) {
     return std::nullopt;  // there is no session left that this could fail
+  }
+  if (observer_ != nullptr) {
+    observer_->said("session.close.send", message, *text, variables_);
   }
   return Send{std::move(*text), message.binary};
 }

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "config/session.hpp"
-#include "daemon/script/json_reader.hpp"
-#include "daemon/script/message.hpp"
+#include "daemon/script/matching.hpp"
+#include "daemon/script/observer.hpp"
 #include "daemon/script/program.hpp"
 #include "daemon/script/scope.hpp"
 #include "daemon/script/variables.hpp"
@@ -75,6 +75,9 @@ class Run final : private Scope {
   /// All referred to outlives it.
   Run(Program& program, Variables& variables, Surroundings& surroundings);
 
+  /// From now on it looks on. It outlives this.
+  void observe(Observer& observer) noexcept { observer_ = &observer; }
+
   /// The session is there. Called once, before all else.
   void opened(Time now);
 
@@ -103,6 +106,10 @@ class Run final : private Scope {
   [[nodiscard]] bool resuming() const noexcept { return resuming_; }
   [[nodiscard]] const std::vector<StepRecord>& steps() const noexcept { return records_; }
 
+  /// What the step at hand waits for and has not met, for people: `a message with /event = ok`.
+  /// Empty: for nothing. Stays when the session has ended over it.
+  [[nodiscard]] std::string waits_for() const;
+
  private:
   enum class Phase : std::uint8_t { opening, open, ended };
 
@@ -121,11 +128,12 @@ class Run final : private Scope {
   void end_step(Time now);
   void find_wait();
   void meet(std::size_t condition, std::size_t rule, const Message& message, JsonReader& reader);
-  void refuse(const config::RefusalRule& refusal, std::size_t index);
+  void refuse(const config::RefusalRule& refusal, const std::string& path);
   [[nodiscard]] bool finish_wait(const config::WaitStep& step);
   void wait_timed_out(const config::WaitStep& step);
   void opening_failed(End end);
-  [[nodiscard]] std::string step_path() const;
+  [[nodiscard]] std::string step_path(std::size_t step) const;
+  [[nodiscard]] std::string step_path() const { return step_path(step_); }
   [[nodiscard]] const std::vector<config::ScriptStep>& steps_now() const noexcept;
 
   // run.cpp: all else
@@ -145,6 +153,8 @@ class Run final : private Scope {
                                                     const std::string& path);
   void send(const config::ScriptMessage& message, const std::string& path);
   [[nodiscard]] bool assign(const config::Assignment& assignment, const std::string& path);
+  /// False: it is too long.
+  [[nodiscard]] bool store(std::string_view variable, std::string value, std::string_view path);
   /// What a message has for it; a template is not looked at.
   [[nodiscard]] std::optional<std::string> taken(const config::Assignment::Source& source,
                                                  std::size_t rule, const Message& message,
@@ -153,6 +163,7 @@ class Run final : private Scope {
   Program& program_;
   Variables& variables_;
   Surroundings& surroundings_;
+  Observer* observer_ = nullptr;  ///< nobody, save in a dry run
   Phase phase_ = Phase::opening;
   bool resuming_ = false;
   bool was_ready_ = false;
@@ -173,6 +184,7 @@ class Run final : private Scope {
   std::optional<Time> answer_by_;
   std::optional<Time> renew_at_;
   std::string renew_rule_;
+  bool renew_anew_ = false;  ///< without a resume
 };
 
 }  // namespace wskeep::script

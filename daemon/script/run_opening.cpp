@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "config/quantity.hpp"
+#include "config/session_text.hpp"
 #include "daemon/script/run.hpp"
 
 namespace wskeep::script {
@@ -12,8 +13,8 @@ const std::vector<config::ScriptStep>& Run::steps_now() const noexcept {
   return resuming_ ? program_.script().resume : program_.script().open;
 }
 
-std::string Run::step_path() const {
-  return std::string(resuming_ ? "session.resume[" : "session.open[") + std::to_string(step_) + "]";
+std::string Run::step_path(std::size_t step) const {
+  return std::string(resuming_ ? "session.resume[" : "session.open[") + std::to_string(step) + "]";
 }
 
 /// Goes on until something must be waited for.
@@ -38,6 +39,9 @@ void Run::begin_step(Time now) {
   in_step_ = true;
   repeat_ = 0;
   step_until_.reset();
+  if (observer_ != nullptr) {
+    observer_->step_begun(step_path(), steps_now()[step_]);
+  }
   // Room was made for as many as are kept.
   if (records_.size() < records_.capacity()) {
     records_.push_back({step_path().substr(std::string_view("session.").size()),
@@ -48,6 +52,9 @@ void Run::begin_step(Time now) {
 void Run::end_step(Time now) {
   if (step_ < records_.size()) {
     records_[step_].took = now - begun_ - records_[step_].started;
+  }
+  if (observer_ != nullptr) {
+    observer_->step_done(step_path());
   }
   const bool waited = step_ == wait_;
   in_step_ = false;
@@ -94,8 +101,14 @@ bool Run::do_step(Time now) {
 
 bool Run::do_send(const config::SendStep& step, Time now) {
   const std::string path = step_path() + ".send";
+  const auto send_one = [&] {
+    const auto assigned = [&](const auto& one) { return assign(one, step_path() + ".set"); };
+    if (std::ranges::all_of(step.set, assigned)) {
+      send(step.message, path);
+    }
+  };
   if (step.list.empty()) {
-    send(step.message, path);
+    send_one();
     return true;
   }
   const std::vector<std::string>& list = variables_.list(step.list);
@@ -104,7 +117,7 @@ bool Run::do_send(const config::SendStep& step, Time now) {
       return false;
     }
     static_cast<void>(variables_.set(step.each, list[repeat_++]));
-    send(step.message, path);
+    send_one();
     if (step.pace.count() > 0) {
       step_until_ = now + step.pace;
     }
@@ -140,13 +153,16 @@ void Run::meet(std::size_t condition, std::size_t rule, const Message& message,
     return;
   }
   met_[condition] = true;
+  if (observer_ != nullptr) {
+    observer_->condition_met(step_path(wait_), condition);
+  }
   const auto& step = std::get<config::WaitStep>(steps_now()[wait_]);
   for (std::size_t i = 0; i < step.set.size(); ++i) {
     if (assigned_[i]) {
       continue;
     }
     if (auto value = taken(step.set[i].source, rule, message, reader)) {
-      assigned_[i] = variables_.set(step.set[i].variable, std::move(*value));
+      assigned_[i] = store(step.set[i].variable, std::move(*value), step_path(wait_));
     }
   }
 }
@@ -169,6 +185,18 @@ bool Run::finish_wait(const config::WaitStep& step) {
   return true;
 }
 
+std::string Run::waits_for() const {
+  const bool waits = !was_ready_ && in_step_ && step_ == wait_ && step_ < steps_now().size();
+  std::string text;
+  for (std::size_t condition = 0; waits && condition < met_.size(); ++condition) {
+    if (!met_[condition]) {
+      const auto& wait = std::get<config::WaitStep>(steps_now()[step_]);
+      text += (text.empty() ? "" : "; ") + config::describe_rule(wait.conditions[condition]);
+    }
+  }
+  return text;
+}
+
 void Run::wait_timed_out(const config::WaitStep& step) {
   const auto unmet = std::ranges::find(met_, false) - met_.begin();
   std::string what = "no message met the condition";
@@ -182,9 +210,7 @@ void Run::wait_timed_out(const config::WaitStep& step) {
                   step_path(), std::nullopt});
 }
 
-void Run::refuse(const config::RefusalRule& refusal, std::size_t index) {
-  const std::string path = std::string(resuming_ ? "session.resume[" : "session.open[") +
-                           std::to_string(index) + "].refuse";
+void Run::refuse(const config::RefusalRule& refusal, const std::string& path) {
   opening_failed({Why::refused, "upstream refused: a message is what " + path + " says", path,
                   refusal.verdict});
 }
@@ -192,7 +218,7 @@ void Run::refuse(const config::RefusalRule& refusal, std::size_t index) {
 /// A resume that fails is not tried again: what it needs is forgotten, and the next session is
 /// opened anew.
 void Run::opening_failed(End failure) {
-  if (resuming_) {
+  if (resuming_ && phase_ == Phase::opening) {
     variables_.forget(program_.script().resume_needs);
     failure.text += "; the next session does not resume";
     failure.verdict = config::Verdict::retry;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "config/json.hpp"
+#include "daemon/script/encoding.hpp"
 #include "daemon/script/signature.hpp"
 
 namespace wskeep::script {
@@ -25,10 +26,15 @@ Variables::Variables(const config::SessionScript& script) : script_(script) {
   for (const config::Constant& constant : script.variables) {
     constants_[constant.name] = constant.list ? as_array(constant.values) : constant.values.front();
   }
+  for (const config::Remembered& remembered : script.remember) {
+    if (remembered.over_restart) {
+      over_restart_.insert(remembered.variable);
+    }
+  }
 }
 
 Variables::~Variables() {
-  wipe_all(session_);
+  begin_attempt();
   wipe_all(remembered_);
 }
 
@@ -40,7 +46,7 @@ void Variables::wipe_all(Values& values) {
 }
 
 std::optional<std::string_view> Variables::find(std::string_view name) const {
-  for (const Values* const values : {&session_, &remembered_, &constants_}) {
+  for (const Values* const values : {&session_, &prepared_, &remembered_, &constants_}) {
     if (const auto found = values->find(name); found != values->end()) {
       return found->second;
     }
@@ -48,10 +54,16 @@ std::optional<std::string_view> Variables::find(std::string_view name) const {
   return std::nullopt;
 }
 
-bool Variables::is_remembered(std::string_view name) const {
-  return std::ranges::any_of(script_.remember, [&](const config::Remembered& remembered) {
-    return remembered.variable == name;
+/// Where a variable is kept that is given a value.
+Variables::Values& Variables::place_of(std::string_view name) {
+  const auto is_it = [name](const auto& one) { return one.variable == name; };
+  if (std::ranges::any_of(script_.remember, is_it)) {
+    return remembered_;
+  }
+  const bool prepared = std::ranges::any_of(script_.prepare, [&](const config::PrepareStep& step) {
+    return std::ranges::any_of(step.set, is_it);
   });
+  return prepared ? prepared_ : session_;
 }
 
 bool Variables::set(std::string_view name, std::string value) {
@@ -59,8 +71,11 @@ bool Variables::set(std::string_view name, std::string value) {
     unset(name);
     return false;
   }
-  Values& values = is_remembered(name) ? remembered_ : session_;
+  Values& values = place_of(name);
   const auto found = values.find(name);
+  if (over_restart_.contains(name) && (found == values.end() || found->second != value)) {
+    ++kept_changes_;
+  }
   if (found == values.end()) {
     values.emplace(name, std::move(value));
   } else {
@@ -71,12 +86,18 @@ bool Variables::set(std::string_view name, std::string value) {
 }
 
 void Variables::unset(std::string_view name) {
-  for (Values* const values : {&session_, &remembered_}) {
+  for (Values* const values : {&session_, &prepared_, &remembered_}) {
     if (const auto found = values->find(name); found != values->end()) {
       wipe(found->second);
       values->erase(found);
+      kept_changes_ += over_restart_.contains(name) ? 1 : 0;
     }
   }
+}
+
+void Variables::begin_attempt() {
+  wipe_all(prepared_);
+  wipe_all(session_);
 }
 
 void Variables::begin_session() {
@@ -87,6 +108,30 @@ void Variables::forget(std::span<const std::string> names) {
   for (const std::string& name : names) {
     unset(name);
   }
+}
+
+Variables::Values Variables::kept() const {
+  Values kept;
+  for (const std::string& name : over_restart_) {
+    const auto found = remembered_.find(name);
+    if (found != remembered_.end() && found->second.size() <= max_kept && is_utf8(found->second)) {
+      kept.insert(*found);
+    }
+  }
+  return kept;
+}
+
+void Variables::restore(Values values) {
+  for (auto& [name, value] : values) {
+    if (over_restart_.contains(name)) {
+      remembered_.insert_or_assign(name, std::move(value));
+    }
+  }
+}
+
+void Variables::forget_remembered() {
+  ++kept_changes_;
+  wipe_all(remembered_);
 }
 
 bool Variables::knows_all(std::span<const std::string> names) const {

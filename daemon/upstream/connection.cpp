@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <utility>
 
+#include "daemon/upstream/forgetting.hpp"
 #include "ipc/event.hpp"
 
 namespace wskeep::upstream {
@@ -21,12 +22,23 @@ ipc::Channel::Options channel_options(const config::ConnectionSettings& settings
   return {.shape = {.history = settings.history, .max_message = settings.max_message},
           .patience = settings.patience,
           .gap = settings.gap,
+          .send = settings.send,
+          .publish = settings.publish,
+          .publish_each = limits.publish,
           .batch_bytes = limits.subscriber_buffer,
           .close_timeout = settings.timeouts.close};
 }
 
 std::string milliseconds_text(std::chrono::milliseconds duration) {
   return std::to_string(duration.count()) + "ms";
+}
+
+/// Of all that a remembered value hangs on.
+std::uint64_t fingerprint_of(const config::Connection& settings) {
+  std::uint64_t fingerprint = settings.settings.session->fingerprint.value;
+  for (const config::Template& url : settings.urls)
+    fingerprint = config::fingerprint_of(url.source(), fingerprint);
+  return fingerprint;
 }
 
 }  // namespace
@@ -85,6 +97,23 @@ void Connection::prepare_script() {
   if (!script) return;
   program_ = std::make_unique<script::Program>(script);
   variables_ = std::make_unique<script::Variables>(program_->script());
+  restore_remembered();
+}
+
+void Connection::keep_remembered(RememberedStore& store) {
+  remembered_ = &store;
+  restore_remembered();
+}
+
+void Connection::restore_remembered() {
+  if (remembered_ == nullptr || !variables_) return;
+  variables_->restore(remembered_->find(settings_.name, fingerprint_of(settings_)));
+}
+
+/// One that the configuration has no more, or has anew, leaves nothing.
+void Connection::save_remembered() {
+  if (remembered_ == nullptr || !variables_ || session_gone_) return;
+  remembered_->put(settings_.name, fingerprint_of(settings_), variables_->kept());
 }
 
 void Connection::start(std::function<void()> done) {
@@ -168,6 +197,7 @@ void Connection::apply_settings() {
   next_settings_.reset();
   const config::Reconnect& reconnect = settings_.settings.reconnect;
   backoff_.configure({reconnect.initial, reconnect.max, reconnect.stable_after});
+  if (outbox_) outbox_->settings_changed();
   if (!session_) return;
   session_->settings_changed();
   if (lifetime != settings_.settings.lifetime) plan_renewal();
@@ -182,6 +212,10 @@ asio::awaitable<void> Connection::run() {
   }
   enter(State::closing);
   if (session_gone_) std::exchange(session_gone_, nullptr)();
+  if (outbox_) {
+    ipc::Rejection reason{"not_connected", farewell_.reason};
+    co_await outbox_->end(std::move(reason));
+  }
   co_await close_readers();
 }
 
@@ -193,7 +227,9 @@ asio::awaitable<void> Connection::attempt() {
   prepare_script();
   enter(State::connecting);
   cycle_runs_ = true;
-  OpenResult result = co_await open_session(environment_, settings_, memory_, timeline_, *this);
+  OpenResult result =
+      co_await open_session(environment_, settings_, memory_, timeline_, *this, variables_.get());
+  save_remembered();
   cycle_runs_ = false;
   apply_settings();
   if (interrupted()) {
@@ -209,12 +245,23 @@ asio::awaitable<void> Connection::run_session(Opened opened) {
   const auto begun = environment_.now();
   session_ = std::make_unique<Session>(environment_, settings_.settings, channel_, statistics_,
                                        std::move(opened));
+  session_->on_room([this] { send_waiting(); });
   ++statistics_.sessions;
   session_begun_ = begun;
   ready_since_.reset();
+  if (observer_ != nullptr) {
+    session_->observe(*observer_);
+    observer_->opened();
+  }
   if (program_) {
     enter(State::opening);
+    const config::SessionScript& script = program_->script();
+    // Where it would be resumed there is no session to be had: this one is another.
+    if (!script.resume_url.empty() && !session_->opened().at_resume_url)
+      variables_->forget(script.resume_needs);
     script_ = std::make_unique<ScriptDriver>(environment_, *program_, *variables_, channel_.ring());
+    if (observer_ != nullptr) script_->observe(*observer_);
+    if (remembered_ != nullptr) script_->keep([this] { save_remembered(); });
     session_->follow(*script_, [this] { session_ready(); });
   } else {
     session_ready();
@@ -235,8 +282,10 @@ void Connection::session_ready() {
   statistics_.time_to_ready = *ready_since_ - cycle_begun_;
   statistics_.time_to_ready_sum += statistics_.time_to_ready;
   if (!stopping_) enter(State::ready);
-  if (script_) note_script();
+  if (script_) timeline_.last().script = script_records();
   announce_connected();
+  if (observer_ != nullptr) observer_->ready();
+  send_waiting();
 }
 
 // -- `lifetime`
@@ -288,8 +337,34 @@ asio::awaitable<void> Connection::close_readers() {
 
 void Connection::enter(State state) {
   if (state_ == state) return;
+  const State before = this->state();
   state_ = state;
   since_ = environment_.wall_now();
+  tell_state(before);
+}
+
+void Connection::tell_state(State before) const {
+  if (teller_ == nullptr || !*teller_) return;
+  json::object details{{"connection", name()},
+                       {"state", upstream::state_name(state())},
+                       {"previous", upstream::state_name(before)}};
+  if ((state_ == State::backing_off || state_ == State::failed) && last_error_) {
+    details["error"] = error_name(last_error_->failure.error);
+    details["message"] = last_error_->failure.text;
+  }
+  (*teller_)("state", std::move(details));
+}
+
+/// To those who read the connection, and to those who watch all of them.
+void Connection::announce(json::object event) {
+  channel_.announce(json::serialize(event));
+  if (teller_ == nullptr || !*teller_) return;
+  const std::string kind(event.at("event").as_string());
+  json::object details{{"connection", name()}};
+  for (const auto& [key, value] : event) {
+    if (key != "event" && key != "time") details[key] = value;
+  }
+  (*teller_)(kind, std::move(details));
 }
 
 State Connection::state() const noexcept {
@@ -324,6 +399,7 @@ void Connection::cycle_failed(const OpenFailure& failure) {
   ++statistics_.attempts_failed;
   ++statistics_.ended[static_cast<std::size_t>(error)];
   last_error_ = {failure.failure, 0, environment_.wall_now()};
+  if (observer_ != nullptr) observer_->attempt_failed(failure.failure);
   ended_at_ = environment_.now();
   wait_after(failure);
   // A spent budget is told of where it is waited for.
@@ -340,7 +416,10 @@ void Connection::session_ended(const SessionEnd& end, std::chrono::milliseconds 
   last_error_ = {end.failure, end.close_code, environment_.wall_now()};
   away_since_ = ended_at_ = environment_.now();
   timeline_.last().session = {lived, end.failure, end.close_code};
-  if (script_) note_script();
+  if (script_) timeline_.last().script = script_records();
+  if (observer_ != nullptr) observer_->ended(end, lived);
+  if (script_) forget_as_said(end);
+  save_remembered();
   // A server that lets us in and then never answers gets no credit for the time that took.
   wait_after(end, ready_since_ ? std::chrono::duration_cast<std::chrono::milliseconds>(
                                      ended_at_ - *ready_since_)
@@ -358,10 +437,9 @@ void Connection::session_ended(const SessionEnd& end, std::chrono::milliseconds 
               {"next_attempt_in", stopping_ ? "never" : wait_text()}});
 }
 
-/// What the script went through, into the timeline.
-void Connection::note_script() {
-  std::vector<ScriptRecord>& steps = timeline_.last().script;
-  steps.clear();
+/// What the script of the session went through.
+std::vector<ScriptRecord> Connection::script_records() const {
+  std::vector<ScriptRecord> steps;
   for (const script::StepRecord& record : script_->steps()) {
     const auto milliseconds = [](auto duration) {
       return std::chrono::duration_cast<std::chrono::milliseconds>(duration);
@@ -372,6 +450,22 @@ void Connection::note_script() {
     step.started = milliseconds(record.started);
     if (record.took) step.took = milliseconds(*record.took);
   }
+  // Of the last one alone it is worth its memory.
+  if (!steps.empty() && !steps.back().took) steps.back().waits_for = script_->waits_for();
+  return steps;
+}
+
+/// What is remembered is not to be used in vain for ever.
+void Connection::forget_as_said(const SessionEnd& end) {
+  constexpr unsigned most_resumes = 3;
+  const config::SessionScript& script = program_->script();
+  if (end.closed_by == ClosedBy::upstream && refuses_remembered(script, end.close_code))
+    variables_->forget_remembered();
+  if (!script_->resuming()) return;
+  resumes_lost_ = ready_since_ ? 0 : resumes_lost_ + 1;
+  if (resumes_lost_ < most_resumes) return;
+  variables_->forget(script.resume_needs);
+  resumes_lost_ = 0;
 }
 
 void Connection::clock_jumped(std::chrono::milliseconds ahead) {
@@ -391,7 +485,7 @@ void Connection::announce_connected() {
         std::chrono::duration_cast<std::chrono::milliseconds>(environment_.now() - *away_since_)
             .count();
   }
-  channel_.announce(json::serialize(event));
+  announce(std::move(event));
   log_.write(Level::info, name(), "connected",
              {{"remote_address", session_->information().remote_address},
               {"tls", session_->information().tls_version},
@@ -422,9 +516,10 @@ void Connection::announce_disconnected(const SessionEnd& end) {
                      {"message", end.failure.text},
                      {"close_code", nullptr},
                      {"reason", end.reason},
-                     {"closed_by", closed_by_name(end.closed_by)}};
+                     {"closed_by", closed_by_name(end.closed_by)},
+                     {"away_ms", duration_cast<std::chrono::milliseconds>(end.silent).count()}};
   if (end.close_code != 0) event["close_code"] = end.close_code;
-  channel_.announce(json::serialize(event));
+  announce(std::move(event));
   // Publishers that waited for the send buffer are told what has become of it.
   channel_.publishers_may_go_on();
 }
@@ -434,7 +529,20 @@ std::optional<ipc::Rejection> Connection::publish(websocket::Opcode opcode,
                                                   std::weak_ptr<ipc::PublishObserver> observer,
                                                   std::uint64_t token) {
   std::optional<ipc::Rejection> rejection;
-  if (session_) {
+  const bool takes = session_ && session_->takes_messages();
+  const bool waits = settings_.settings.outbox.ttl.count() > 0 || (outbox_ && !outbox_->empty());
+  if (waits && !stopping_ && (!takes || (outbox_ && !outbox_->empty()))) {
+    if (!outbox_) {
+      outbox_ = std::make_unique<Outbox>(environment_, settings_.settings.outbox, statistics_);
+    }
+    if (payload.size() > settings_.settings.max_message) {
+      rejection = ipc::Rejection{"too_large", "the message is larger than max_message"};
+    } else {
+      rejection = outbox_->add(opcode, payload, std::move(observer), token);
+    }
+  } else if (session_) {
+    // Who gives no number wants to know only of what was never sent.
+    if (token == 0) observer.reset();
     rejection = session_->publish(opcode, payload, std::move(observer), token);
   } else {
     rejection = ipc::Rejection{"not_connected",
@@ -444,12 +552,51 @@ std::optional<ipc::Rejection> Connection::publish(websocket::Opcode opcode,
   return rejection;
 }
 
+/// What waited goes first.
+void Connection::send_waiting() {
+  if (!outbox_ || outbox_->empty()) return;
+  while (!outbox_->empty() && session_->takes_messages() && session_->accepts_more()) {
+    Outbox::Message message = outbox_->take();
+    const auto observer = message.observer.lock();
+    if (message.token == 0) message.observer.reset();
+    const auto rejection = session_->publish(message.opcode, message.payload,
+                                             std::move(message.observer), message.token);
+    if (!rejection) continue;
+    ++statistics_.rejected_messages;
+    if (observer) observer->on_failed(message.token, *rejection);
+  }
+  session_->flush();
+}
+
+std::optional<ipc::Rejection> Connection::publish_part(
+    ipc::MessagePart part, std::span<const std::byte> payload,
+    const std::shared_ptr<ipc::PublishObserver>& publisher, std::uint64_t token) {
+  std::optional<ipc::Rejection> rejection;
+  if (session_) {
+    rejection = session_->publish_part(part, payload, publisher, token);
+  } else {
+    rejection = ipc::Rejection{"not_connected",
+                               "upstream is not connected (" + std::string(state_name()) + ")"};
+  }
+  if (rejection) ++statistics_.rejected_messages;
+  return rejection;
+}
+
+void Connection::abandon_message(const ipc::PublishObserver& publisher) {
+  if (session_) session_->abandon_message(publisher);
+}
+
 void Connection::flush() {
   if (session_) session_->flush();
 }
 
 bool Connection::accepts_more() const noexcept {
-  return !session_ || !session_->open() || session_->accepts_more();
+  if (!session_ || !session_->takes_messages()) return true;
+  return session_->accepts_more() && (!outbox_ || outbox_->empty());
+}
+
+bool Connection::accepts_parts() const noexcept {
+  return !session_ || !session_->open() || session_->accepts_parts();
 }
 
 }  // namespace wskeep::upstream

@@ -15,8 +15,11 @@
 #include "daemon/upstream/backoff.hpp"
 #include "daemon/upstream/bandwidth.hpp"
 #include "daemon/upstream/connect_budgets.hpp"
+#include "daemon/upstream/observer.hpp"
 #include "daemon/upstream/open.hpp"
+#include "daemon/upstream/outbox.hpp"
 #include "daemon/upstream/policy.hpp"
+#include "daemon/upstream/remembered_store.hpp"
 #include "daemon/upstream/session.hpp"
 #include "daemon/upstream/statistics.hpp"
 #include "daemon/upstream/timeline.hpp"
@@ -53,8 +56,21 @@ class Connection final : public ipc::Upstream, private ConnectGate {
              const config::IpcLimits& limits, ConnectBudgets& budgets, daemon::Log& log);
   ~Connection() override;
 
+  /// Before `start`: what the script remembers over a restart is kept there, and taken from there.
+  /// It outlives this.
+  void keep_remembered(RememberedStore& store);
+
   /// Begins; `done` is called once when it has ended after `stop`. On the shard.
   void start(std::function<void()> done);
+
+  /// From now on it looks on; before `start`. It outlives this.
+  void observe(Observer& observer) noexcept { observer_ = &observer; }
+
+  /// What happens to it, for those who watch all connections: the event's name and its fields, the
+  /// connection's name first. Called on the shard.
+  using Teller = std::function<void(std::string_view event, boost::json::object details)>;
+  /// From now on `teller` is told; before `start`. It outlives this.
+  void tell(const Teller& teller) noexcept { teller_ = &teller; }
 
   /// Closes the session with 1001 and then the local readers, within `at_most`. On the shard.
   void stop(std::chrono::milliseconds at_most);
@@ -109,14 +125,22 @@ class Connection final : public ipc::Upstream, private ConnectGate {
                                                       std::span<const std::byte> payload,
                                                       std::weak_ptr<ipc::PublishObserver> observer,
                                                       std::uint64_t token) override;
+  [[nodiscard]] std::optional<ipc::Rejection> publish_part(
+      ipc::MessagePart part, std::span<const std::byte> payload,
+      const std::shared_ptr<ipc::PublishObserver>& publisher, std::uint64_t token) override;
+  void abandon_message(const ipc::PublishObserver& publisher) override;
   void flush() override;
   void control(Control what, std::uint32_t uid) override;
   [[nodiscard]] bool accepts_more() const noexcept override;
+  [[nodiscard]] bool accepts_parts() const noexcept override;
   [[nodiscard]] std::size_t unsent() const noexcept { return session_ ? session_->unsent() : 0; }
 
   /// The wall clock went so much farther than the steady one: the machine slept, or somebody set
   /// it. No timer is moved; a session that may have died meanwhile is asked for a sign of life.
   void clock_jumped(std::chrono::milliseconds ahead);
+
+  /// nullptr: nothing has ever waited.
+  [[nodiscard]] const Outbox* outbox() const noexcept { return outbox_.get(); }
 
   /// What is known of the session's transport; nullptr: there is no session.
   [[nodiscard]] const net::TransportInformation* transport() const noexcept {
@@ -146,8 +170,11 @@ class Connection final : public ipc::Upstream, private ConnectGate {
   boost::asio::awaitable<void> attempt();
   boost::asio::awaitable<void> run_session(Opened opened);
   void session_ready();
-  void note_script();
+  [[nodiscard]] std::vector<ScriptRecord> script_records() const;
   void prepare_script();
+  void restore_remembered();
+  void save_remembered();
+  void forget_as_said(const SessionEnd& end);
   boost::asio::awaitable<void> renew();
   void plan_renewal();
   boost::asio::awaitable<void> end_renewal();
@@ -159,9 +186,12 @@ class Connection final : public ipc::Upstream, private ConnectGate {
   void cycle_interrupted();
   void cycle_failed(const OpenFailure& failure);
   void session_ended(const SessionEnd& end, std::chrono::milliseconds lived);
+  void tell_state(State before) const;
+  void announce(boost::json::object event);
   void announce_connected();
   void announce_disconnected(const SessionEnd& end);
   void warn_of_certificate() const;
+  void send_waiting();
 
   // pace.cpp: when the next cycle begins
   boost::asio::awaitable<void> rest();
@@ -183,6 +213,8 @@ class Connection final : public ipc::Upstream, private ConnectGate {
   void describe_settings(boost::json::object& object) const;
   void describe_session(boost::json::object& object) const;
   void describe_traffic(boost::json::object& object) const;
+  [[nodiscard]] std::uint64_t wall_now_ns() const;
+  [[nodiscard]] boost::json::array describe_certificate_faults() const;
   [[nodiscard]] boost::json::value next_attempt_time() const;
   [[nodiscard]] std::string wall_time_text(daemon::TimePoint time) const;
   [[nodiscard]] std::vector<std::string> warnings() const;
@@ -202,7 +234,12 @@ class Connection final : public ipc::Upstream, private ConnectGate {
   std::unique_ptr<script::Program> program_;      ///< nullptr: there is no script
   std::unique_ptr<script::Variables> variables_;  ///< likewise
   std::unique_ptr<ScriptDriver> script_;          ///< of the session
+  unsigned resumes_lost_ = 0;                     ///< in a row, before they were ready
+  RememberedStore* remembered_ = nullptr;         ///< nullptr: nothing outlives the process
   std::unique_ptr<Session> session_;
+  std::unique_ptr<Outbox> outbox_;                ///< nullptr: nothing has ever waited
+  const Teller* teller_ = nullptr;                ///< nobody, save in the daemon
+  Observer* observer_ = nullptr;                  ///< nobody, save in a dry run
   std::optional<daemon::TimePoint> ready_since_;  ///< of the session
 
   State state_ = State::connecting;

@@ -5,7 +5,10 @@
 
 #include "config/quantity.hpp"
 #include "config/url.hpp"
+#include "daemon/script/evaluate.hpp"
+#include "daemon/upstream/attempt_scope.hpp"
 #include "daemon/upstream/connection.hpp"
+#include "daemon/upstream/secrets.hpp"
 
 namespace wskeep::upstream {
 namespace {
@@ -134,12 +137,18 @@ std::string Connection::wait_text() const {
 std::vector<std::string> Connection::hosts() const {
   std::vector<std::string> hosts;
   if (!budgets_.limits_hosts()) return hosts;
-  for (const config::Text& url : settings_.urls) {
+  AttemptScope scope(environment_, variables_.get());
+  for (const config::Template& url : settings_.urls) {
+    script::Evaluated value = script::evaluate(url, scope);
+    auto* const text = std::get_if<std::string>(&value);
+    if (text == nullptr) return {};
     try {
-      hosts.push_back(ConnectBudgets::host_key(config::parse_url(url.resolve()).host));
-    } catch (const std::runtime_error&) {
-      return {};
+      hosts.push_back(ConnectBudgets::host_key(config::parse_url(*text).host));
+    } catch (const config::UrlError&) {
+      hosts.clear();
     }
+    wipe(*text);
+    if (hosts.empty()) break;
   }
   return hosts;
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "daemon/upstream/attempt_scope.hpp"
+
 namespace wskeep::upstream {
 namespace {
 
@@ -21,7 +23,9 @@ ScriptDriver::ScriptDriver(daemon::Environment& environment, script::Program& pr
       program_(program),
       ring_(ring),
       next_(ring.next()),
-      run_(program, variables, *this) {}
+      run_(program, variables, *this),
+      variables_(variables),
+      saved_(variables.kept_changes()) {}
 
 void ScriptDriver::read_ring() {
   if (next_ == ring_.next()) return;
@@ -29,10 +33,30 @@ void ScriptDriver::read_ring() {
   run_.received(now);
   for (next_ = std::max(next_, ring_.first()); next_ < ring_.next() && run_.watches(); ++next_) {
     const ring::Entry& entry = ring_.entry(next_);
+    if (entry.part != ring::Part::whole) continue;
     const bool padded = entry.size + script::Message::padding <= ring_.capacity();
     run_.message({entry.opcode, ring_.payload(entry), padded}, json_reader(), now);
   }
   next_ = ring_.next();
+  plan_to_save(now);
+}
+
+void ScriptDriver::plan_to_save(daemon::TimePoint now) {
+  constexpr std::chrono::seconds pace{1};
+  if (!save_ || save_at_ != daemon::TimePoint::max() || saved_ == variables_.kept_changes()) return;
+  const bool lately = saved_last_ != daemon::TimePoint::min() && now < saved_last_ + pace;
+  save_at_ = lately ? saved_last_ + pace : now;
+}
+
+void ScriptDriver::check_time() {
+  const daemon::TimePoint now = environment_.now();
+  run_.time(now);
+  plan_to_save(now);
+  if (now < save_at_) return;
+  saved_ = variables_.kept_changes();
+  saved_last_ = now;
+  save_at_ = daemon::TimePoint::max();
+  save_();
 }
 
 std::chrono::system_clock::time_point ScriptDriver::wall_now() const {
@@ -40,12 +64,7 @@ std::chrono::system_clock::time_point ScriptDriver::wall_now() const {
 }
 
 void ScriptDriver::random(std::span<std::byte> bytes) {
-  std::uint32_t drawn = 0;
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (i % sizeof drawn == 0) drawn = environment_.unpredictable();
-    bytes[i] = static_cast<std::byte>(drawn & 0xFFU);
-    drawn >>= 8U;
-  }
+  fill_unpredictably(environment_, bytes);
 }
 
 Error script_error(script::Run::Why why) noexcept {
@@ -61,7 +80,7 @@ Error script_error(script::Run::Why why) noexcept {
     case script::Run::Why::failed:
       break;
   }
-  return Error::configuration;
+  return Error::script_failed;
 }
 
 }  // namespace wskeep::upstream

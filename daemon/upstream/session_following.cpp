@@ -18,6 +18,7 @@ void Session::follow(ScriptDriver& script, std::function<void()> on_ready) {
 
 /// What is to be done of it waits until the read is over.
 void Session::before_room() {
+  if (observer_ != nullptr) observer_->received(channel_.ring());
   if (script_ != nullptr) script_->read_ring();
 }
 
@@ -44,7 +45,7 @@ void Session::do_as_said() {
 }
 
 void Session::say(const Run::Send& message) {
-  if (!accepts_more()) {
+  if (!has_room()) {
     return close(CloseCode::going_away,
                  "upstream takes messages slower than session has them (send_buffer)",
                  Error::send_timeout);
@@ -70,7 +71,7 @@ void Session::end_as_said(const Run::End& said) {
 CloseCode Session::take_leave(CloseCode code) {
   if (script_ == nullptr || (code != CloseCode::normal && code != CloseCode::going_away))
     return code;
-  if (const auto farewell = script_->farewell(); farewell && accepts_more()) say(*farewell);
+  if (const auto farewell = script_->farewell(); farewell && has_room()) say(*farewell);
   return script_->close_code() == 0 ? code : static_cast<CloseCode>(script_->close_code());
 }
 

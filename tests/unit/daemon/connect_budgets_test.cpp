@@ -322,7 +322,7 @@ TEST(ConnectionBudget, ThoseThatShareAHostsBudgetDoNotWakeTogether) {
   ConnectBudgets budgets(connects);
   daemon::Log log({.level = config::LogLevel::error});
   config::Connection settings;
-  settings.urls = {config::Text("wss://example.com/ws")};
+  settings.urls = {config::Template("wss://example.com/ws")};
   settings.settings.keepalive.ping = 0ms;
   settings.settings.timeouts.receive = 24h;
   std::vector<TimePoint> dials;
@@ -362,7 +362,7 @@ TEST(ConnectionStorm, AThousandDroppedAtOnceComeBackSpreadOut) {
   ConnectBudgets budgets{config::Connects{}};
   daemon::Log log({.level = config::LogLevel::error});
   config::Connection settings;
-  settings.urls = {config::Text("wss://example.com/ws")};
+  settings.urls = {config::Template("wss://example.com/ws")};
   settings.settings.history = 4096;
   settings.settings.max_message = 1024;
   std::vector<std::unique_ptr<Connection>> connections;

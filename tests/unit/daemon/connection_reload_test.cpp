@@ -108,7 +108,7 @@ TEST(ConnectionReload, ANewSessionIsGotAtOnceAndTheRingStays) {
   world.peer->send(text_frame("one"));
   world.run_for(5s);
   const auto epoch = world.ring().epoch();
-  world.settings.settings.headers.emplace_back("X-Key", config::Text("new"));
+  world.settings.settings.headers.emplace_back("X-Key", config::Template("new"));
   world.configure(Renewal::new_session);
   EXPECT_EQ(world.connection->state(), State::closing);
   world.run_for(0ms);
@@ -131,7 +131,7 @@ TEST(ConnectionReload, AnotherUrlIsConnectedTo) {
   ASSERT_EQ(world.connection->state(), State::backing_off);
   world.environment.names["other.example"].addresses = {world.address};
   world.serve("");
-  world.settings.urls = {config::Text("wss://other.example/")};
+  world.settings.urls = {config::Template("wss://other.example/")};
   world.configure(Renewal::new_session);
   world.run_for(0ms);
   EXPECT_EQ(world.connection->state(), State::ready);
@@ -148,7 +148,7 @@ TEST(ConnectionReload, ACycleThatRunsIsBegunAnewForANewSession) {
   world.environment.names["other.example"].addresses = {"10.0.0.2"};
   world.environment.routes["10.0.0.2"].on_open =
       answers([](const std::string& request) { return switching(request); });
-  world.settings.urls = {config::Text("wss://other.example/")};
+  world.settings.urls = {config::Template("wss://other.example/")};
   world.configure(Renewal::new_session);
   world.run_for(0ms);
   EXPECT_EQ(world.connection->state(), State::ready);
@@ -183,7 +183,7 @@ TEST(ConnectionReload, WhatIsPausedStaysPausedAndHasTheNewSettingsThen) {
   world.let_close();
   ASSERT_EQ(world.connection->state(), State::paused);
   world.environment.names["other.example"].addresses = {world.address};
-  world.settings.urls = {config::Text("wss://other.example/")};
+  world.settings.urls = {config::Template("wss://other.example/")};
   world.configure(Renewal::new_session);
   world.run_for(1h);
   EXPECT_EQ(world.connection->state(), State::paused);
@@ -203,7 +203,7 @@ TEST(ConnectionReload, WhatThePolicyStoppedIsTriedWithNewSettings) {
   world.run_for(1h);
   ASSERT_EQ(world.connection->state(), State::failed);
   world.serve("");
-  world.settings.settings.authorization.bearer = config::Text("better");
+  world.settings.settings.authorization.bearer = config::Template("better");
   world.configure(Renewal::new_session);
   world.run_for(0ms);
   EXPECT_EQ(world.connection->state(), State::ready);
@@ -228,9 +228,9 @@ TEST(ConnectionReload, ASecondChangeWhileTheSessionClosesIsNotLost) {
   world.environment.names["other.example"].addresses = {world.address};
   world.environment.names["third.example"].addresses = {world.address};
   world.start();
-  world.settings.urls = {config::Text("wss://other.example/")};
+  world.settings.urls = {config::Template("wss://other.example/")};
   world.configure(Renewal::new_session);
-  world.settings.urls = {config::Text("wss://third.example/")};
+  world.settings.urls = {config::Template("wss://third.example/")};
   world.configure(Renewal::new_session);
   world.run_for(0ms);
   world.let_close();

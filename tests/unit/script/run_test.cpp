@@ -167,6 +167,20 @@ TEST(Run, IsRefused) {
   EXPECT_EQ(world.end().verdict, config::Verdict::slow);
 }
 
+TEST(Run, IsRefusedAtAnyTime) {
+  World world(
+      "      open: [{wait: {contains: hello}}]\n"
+      "      refuse: [{contains: gone, verdict: stop}, {exists: /error}]\n");
+  EXPECT_EQ(world.open().say(R"({"error":1})").done(),
+            Texts{"refused: upstream refused: a message is what session.refuse[1] says"});
+  EXPECT_EQ(world.end().verdict, config::Verdict::slow);
+  EXPECT_EQ(world.open().say("hello").done(), Texts{"ready"});
+  EXPECT_EQ(world.say("gone").done(),
+            Texts{"refused: upstream refused: a message is what session.refuse[0] says"});
+  EXPECT_EQ(world.end().verdict, config::Verdict::stop);
+  EXPECT_EQ(world.end().rule, "session.refuse[0]");
+}
+
 TEST(Run, TakesVariablesFromTheMessage) {
   World world(
       "      open:\n"
@@ -189,6 +203,15 @@ TEST(Run, CountsWithSet) {
       "      open: [{set: {n: '1'}}, {send: '${n}'}, {set: {n: '${add(n, 1)}'}}, {send: "
       "'${n}'}]\n");
   EXPECT_EQ(world.open().done(), (Texts{"send 1", "send 2", "ready"}));
+}
+
+TEST(Run, CountsWithEachSending) {
+  World world(
+      "      variables: {channels: [a, b]}\n"
+      "      open: [{set: {id: '5'}}, {send: '${id} ${c}', repeat: {c: channels}, pace: 1s, set: "
+      "{id: '${add(id, 1)}'}}, {send: '${id}', set: {id: '${add(id, 1)}'}}]\n");
+  EXPECT_EQ(world.open().done(), Texts{"send 6 a"});
+  EXPECT_EQ(world.go(2s).done(), (Texts{"send 7 b", "send 8", "ready"}));
 }
 
 TEST(Run, FailsWithoutAValueAndNeverRepeatsOne) {
@@ -319,6 +342,17 @@ TEST(Run, OpensAnewAfterARefusedResume) {
     }
     EXPECT_EQ(world.open().say("hello").done(), Texts{"send identify"}) << how;
   }
+}
+
+TEST(Run, AGoodbyeMaySayThatNothingIsLeftToResume) {
+  const std::string goodbyes =
+      "      goodbye: [{on: {contains: again}, renew: now}, {on: {contains: anew}, renew: 3s, "
+      "resume: false}]\n";
+  World world(resumable + goodbyes);
+  world.open().say("hello").say(R"({"sid":"a","s":1})").say("again").done();
+  EXPECT_EQ(world.open().say("hello").done(), Texts{"send resume a 1"});
+  EXPECT_EQ(world.say("resumed").say("anew").say(R"({"s":2})").go(3s).done().size(), 2U);
+  EXPECT_EQ(world.open().say("hello").done(), Texts{"send identify"});
 }
 
 TEST(Run, SaysFarewellOnlyWhenItWasReady) {
