@@ -19,6 +19,11 @@ constexpr auto table = std::to_array<Advice>({
     {"configuration", "A variable or a file that the configuration names cannot be read now.",
      "Restore the variable or the file that the message names; it is read anew at the next "
      "attempt."},
+    {"prepare_failed", "A step of session.prepare failed.",
+     "See in the message which step it was and what was said; run the command, or ask for the URL, "
+     "by hand."},
+    {"prepare_timeout", "A step of session.prepare took too long.",
+     "See why the command or the server is slow; raise the step's timeout if that is normal."},
     {"budget_spent", "The budget of connects is spent, so that no connect is allowed now.",
      "Find out why it connects so often; if that is as it should be, raise reconnect.budget or "
      "connects in the configuration."},
@@ -134,6 +139,9 @@ constexpr auto table = std::to_array<Advice>({
      "timeouts.first_message."},
     {"silence_timeout", "No message came for timeouts.silence, though the server answers pings.",
      "Check that the subscription still stands; raise timeouts.silence if such pauses are normal."},
+    {"script_failed", "A step of session could not be done: a value is missing or unfit.",
+     "See in the message which step and which value it was, and with wskeep tail what upstream "
+     "said instead."},
     {"script_timeout", "A step of session waited in vain.",
      "See in the message which step it was, and with wskeep tail what upstream says instead; raise "
      "the step's timeout if it is only slow."},
@@ -143,6 +151,9 @@ constexpr auto table = std::to_array<Advice>({
      "Check session.heartbeat.expect against what upstream answers; else the server is stuck."},
     {"goodbye", "Upstream announced that it will end the session, and it is renewed.",
      "Nothing needs to be done."},
+    {"publisher_gone",
+     "A local app left, or gave nothing more, in the middle of a message that was sent in parts.",
+     "See to the app; send: message sends nothing of a message that is not whole."},
     {"close_timeout", "The closing handshake was not over within timeouts.close.",
      "Nothing needs to be done: the connection was cut, as the server did not answer the Close."},
     {"closed_by_peer", "The server sent a Close frame.",

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <boost/json.hpp>
 #include <csignal>
 #include <string>
 #include <variant>
@@ -289,6 +290,47 @@ TEST(CheckCommand, ProblemsGoToStandardError) {
   EXPECT_EQ(outcome.code, ExitCode::configuration);
   EXPECT_EQ(outcome.output, "");
   EXPECT_NE(outcome.error.find("/nonexistent/wskeep.yaml"), std::string::npos);
+}
+
+constexpr std::string_view with_scripts = R"(
+defaults:
+  session: {open: [{send: '{"key":"${env:HOME}"}'}]}
+connections:
+  a: {url: 'wss://h/'}
+  b: {url: 'wss://h/'}
+  c: {url: 'wss://h/', session: off}
+  d: {url: 'wss://h/', session: {open: [{wait: {json: {/event: "a\u001b[31mb"}}, timeout: 5s,
+      refuse: {json: {/event: error}, verdict: stop}}]}}
+)";
+
+TEST(CheckCommand, ExplainsTheScriptsInWords) {
+  const Scratch file(with_scripts);
+  const std::string path = "/proc/self/fd/" + std::to_string(file.descriptor());
+  const Outcome outcome = run_command("/unused", {"check", path});
+  EXPECT_EQ(outcome.code, ExitCode::ok);
+  EXPECT_EQ(outcome.output, path +
+                                ": OK, 4 connections\n"
+                                "\n"
+                                "a and b\n"
+                                "  open[0]  send {\"key\":\"${env:HOME}\"}\n"
+                                "\n"
+                                "d\n"
+                                "  open[0]  wait up to 5s for a message with /event = "
+                                "a\\x1b[31mb; but a message\n"
+                                "           with /event = error ends the session, and nothing more "
+                                "is tried\n");
+}
+
+TEST(CheckCommand, ExplainsThemInJsonToo) {
+  const Scratch file(with_scripts);
+  const Outcome outcome = run_command(
+      "/unused", {"--json", "check", "/proc/self/fd/" + std::to_string(file.descriptor())});
+  const auto answer = boost::json::parse(outcome.output).as_object();
+  EXPECT_TRUE(answer.at("problems").as_array().empty());
+  const auto& scripts = answer.at("scripts").as_object();
+  EXPECT_EQ(scripts.size(), 3U);
+  EXPECT_EQ(boost::json::serialize(scripts.at("b")),
+            R"([{"part":"open[0]","text":"send {\"key\":\"${env:HOME}\"}"}])");
 }
 
 }  // namespace
