@@ -75,8 +75,8 @@ def test_a_broken_file_changes_nothing_and_says_all_that_is_wrong(session: Sessi
     places = [(problem["file"], problem["line"], problem["key"]) for problem in answer.json["problems"]]
     assert places == [(str(daemon.file), 2, "connections.feed.histroy"), (str(daemon.file), 3, "connections.other.url")]
     assert all(problem["column"] > 0 and problem["message"] for problem in answer.json["problems"])
-    assert daemon.log_has("reload_failed", "2 problems")
-    assert daemon.log_has("configuration_problem", "histroy") and daemon.log_has("configuration_problem", "other.url")
+    wait_for(lambda: daemon.log_has("reload_failed", "2 problems"), "the log says so")
+    wait_for(lambda: all(daemon.log_has("configuration_problem", key) for key in ("histroy", "other.url")), "the log names them")
     _expect_untouched(session, app)
 
 
@@ -220,7 +220,7 @@ def test_what_waits_for_the_next_start_is_said_and_not_applied(session: Session)
     for expected in (["ipc.limits.clients", "log.level"], []):
         answer = _reload(daemon).json
         assert (answer["in_place"], answer["next_start"]) == (expected, ["log.format", "threads"])
-    assert daemon.log_has("restart_needed", "threads")
+    wait_for(lambda: daemon.log_has("restart_needed", "threads"), "the log says so")
     assert daemon.get("/v1/status").json["shards"] == 1
     assert daemon.get("/v1/status").json["clients_limit"] == 2
     held = [daemon.subscribe("feed"), daemon.subscribe("feed")]
