@@ -70,6 +70,9 @@ constexpr std::size_t time_digits = 19;
 constexpr char no_time = 'x';
 constexpr std::size_t message_head = number_digits + 1 + time_digits + 1;
 
+/// A message that is JSON has this in front of that; its string ends behind it.
+constexpr std::string_view json_front = R"({"head":")";
+
 inline std::uint64_t read_digits(const char* digits, std::size_t count) {
   std::uint64_t value = 0;
   for (std::size_t i = 0; i < count; ++i) {

@@ -197,7 +197,8 @@ std::size_t Sink::take_frames(Subscriber& subscriber, const char* bytes, std::si
     const std::uint64_t looked_at =
         header.control()
             ? header.payload_size
-            : std::min<std::uint64_t>(header.payload_size, message_head + longest_prefix);
+            : std::min<std::uint64_t>(header.payload_size,
+                                      json_front.size() + message_head + longest_prefix);
     if (size - position < header.header_size + looked_at) {
       break;
     }
@@ -240,6 +241,9 @@ void Sink::take_message(Subscriber& subscriber, const char* payload, std::size_t
       throw std::runtime_error("a message without the subprotocol's line");
     }
     payload = line_end + 1;
+  }
+  if (*payload == json_front.front()) {
+    payload += json_front.size();
   }
   const std::uint64_t number = read_digits(payload, number_digits);
   if (number <= subscriber.last) {

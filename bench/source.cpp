@@ -6,6 +6,7 @@
 // object a line: the port, the number of open connections at each change, and when all is sent.
 //
 //   flood COUNT SIZE RATE   messages of SIZE bytes as fast as they are taken, or RATE a second
+//   json COUNT SIZE RATE    the same as JSON, such as markets send it; each thousandth is another
 //   paced COUNT SIZE RATE   each in its own write and with the time it was sent
 
 #include <fcntl.h>
@@ -63,10 +64,34 @@ struct Peer {
   bool closed = false;
   bool full = false;  ///< the socket; waits for the poller
   std::string frame;  ///< the frame of the next message, all but its time; empty: none
+  std::string rare;   ///< takes its place each thousandth time; empty: never
   std::uint64_t next = 0;
   std::string block;  ///< frames that are made and not yet written
   std::size_t written = 0;
 };
+
+/// What a market sends most of the time.
+constexpr std::string_view trade =
+    R"("stream":"btcusdt@trade","data":{"e":"trade","E":1672515782136,"s":"BTCUSDT","t":12345,)"
+    R"("p":"16849.01000000","q":"0.02153000","T":1672515782134,"m":true,"M":true})";
+
+/// What it says from time to time.
+constexpr std::string_view notice =
+    R"("op":"ping","event":"checkpoint","id":"c0ffee","type":"notice","method":"heartbeat",)"
+    R"("envelope_id":"e1","status":"degraded","channel":"status","code":7,"pong":1672515782134)";
+
+std::string json_payload(std::string_view fields, std::size_t size) {
+  std::string payload(json_front);
+  payload.append(message_head, ' ');
+  payload.append("\",").append(fields);
+  constexpr std::string_view filler_front = R"(,"filler":")";
+  constexpr std::string_view end = "\"}";
+  const std::size_t least = payload.size() + filler_front.size() + end.size();
+  if (size < least) {
+    throw std::runtime_error("a JSON message has " + std::to_string(least) + " bytes at least");
+  }
+  return payload.append(filler_front).append(size - least, '-').append(end);
+}
 
 /// Adds one to a decimal number in place: cheaper by far than writing it anew.
 void count_up(char* digits, std::size_t count) {
@@ -176,19 +201,26 @@ void Source::on_command(const std::string& line) {
   std::size_t size = 0;
   work_ = {};
   words >> name >> work_.count >> size >> work_.rate;
-  if (!words || (name != "flood" && name != "paced") || size < message_head) {
+  if (!words || (name != "flood" && name != "paced" && name != "json") || size < message_head) {
     throw std::runtime_error("unknown command: " + line);
   }
   work_.paced = name == "paced";
   work_.begin_ns = now_ns();
-  std::string payload(size, no_time);
-  write_digits(payload.data(), number_digits, 1);
-  payload[number_digits] = ' ';
-  payload[message_head - 1] = ' ';
-  const std::string frame = server_frame(Opcode::text, payload);
-  head_offset_ = frame.size() - size;
+  const bool json = name == "json";
+  const auto frame_of = [&](std::string payload) {
+    char* const head = payload.data() + (json ? json_front.size() : 0);
+    std::fill_n(head, message_head, no_time);
+    write_digits(head, number_digits, 1);
+    head[number_digits] = ' ';
+    head[message_head - 1] = ' ';
+    return server_frame(Opcode::text, payload);
+  };
+  const std::string frame = frame_of(json ? json_payload(trade, size) : std::string(size, no_time));
+  const std::string rare = json ? frame_of(json_payload(notice, size)) : std::string();
+  head_offset_ = frame.size() - size + (json ? json_front.size() : 0);
   for (Peer& peer : peers_) {
     peer.frame = frame;
+    peer.rare = rare;
     peer.next = 0;
   }
   sending_ = true;
@@ -338,7 +370,12 @@ void Source::make_block(Peer& peer) {
       }
       write_digits(head + number_digits + 1, time_digits, now_ns());
     }
-    peer.block.append(peer.frame);
+    if (!peer.rare.empty() && peer.next % 1000 == 999) {
+      std::copy_n(head, number_digits, peer.rare.data() + head_offset_);
+      peer.block.append(peer.rare);
+    } else {
+      peer.block.append(peer.frame);
+    }
     count_up(head, number_digits);
     ++peer.next;
   }

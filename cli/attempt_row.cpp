@@ -1,5 +1,6 @@
 #include "cli/attempt_row.hpp"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -76,6 +77,18 @@ AttemptRow make_row(const AddressAttempt& address, const UrlAttempt& leg, millis
     shortest = name;
     shortest += span;
   }
+  return row;
+}
+
+AttemptRow make_row(const StepAttempt& step, Phase phase, milliseconds now, bool running) {
+  AttemptRow row;
+  if (!step.took) row.outcome = running ? AttemptOutcome::running : AttemptOutcome::bad;
+  if (step.failure) row.outcome = AttemptOutcome::bad;
+  row.label = visible(step.step);
+  if (!step.kind.empty()) row.label += (row.label.empty() ? "" : " ") + visible(step.kind);
+  const milliseconds took = step.took.value_or(std::max(now - step.started, milliseconds(0)));
+  row.segments = {{phase, step.started, step.started + took}};
+  row.figures.fill(span_text(took));
   return row;
 }
 

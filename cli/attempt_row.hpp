@@ -27,6 +27,11 @@ struct AttemptRow {
 [[nodiscard]] AttemptRow make_row(const AddressAttempt& address, const UrlAttempt& leg,
                                   milliseconds now);
 
+/// `now` likewise; for a step that was not done it is when that was given up, and `running` says
+/// that it was not.
+[[nodiscard]] AttemptRow make_row(const StepAttempt& step, Phase phase, milliseconds now,
+                                  bool running);
+
 [[nodiscard]] AttemptOutcome outcome_of(const AddressAttempt& address);
 
 /// The URL has an address where others have a name: there was nothing to look up.

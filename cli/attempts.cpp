@@ -76,14 +76,32 @@ UrlAttempt parse_leg(const object& fields) {
   return leg;
 }
 
+/// Those of an opening count from the end of the cycle, which is its session's begin.
+std::vector<StepAttempt> parse_steps(const object& cycle, std::string_view key,
+                                     milliseconds begin) {
+  std::vector<StepAttempt> steps;
+  for_objects(cycle, key, [&](const object& fields) {
+    steps.push_back({.step = text_of(fields, "step"),
+                     .kind = text_of(fields, "kind"),
+                     .started = begin + time_in(fields, "started_ms").value_or(milliseconds(0)),
+                     .took = time_in(fields, "took_ms"),
+                     .waits_for = text_of(fields, "waits_for"),
+                     .failure = parse_failure(fields, "failure")});
+  });
+  return steps;
+}
+
 Cycle parse_cycle(const object& fields) {
   Cycle cycle{.number = count_of(fields, "number").value_or(0),
               .started = parse_time(text_of(fields, "started")),
+              .prepare = parse_steps(fields, "prepare", milliseconds(0)),
               .legs = {},
+              .script = {},
               .ended = time_in(fields, "ended_ms"),
               .failure = parse_failure(fields, "failure"),
               .session = std::nullopt,
               .next = std::nullopt};
+  cycle.script = parse_steps(fields, "script", cycle.ended.value_or(milliseconds(0)));
   for_objects(fields, "legs", [&](const object& each) { cycle.legs.push_back(parse_leg(each)); });
   if (const object* session = object_of(fields, "session")) {
     EndedSession ended;

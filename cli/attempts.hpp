@@ -53,6 +53,16 @@ struct UrlAttempt {
   std::vector<AddressAttempt> addresses;
 };
 
+/// One step of what is done before connecting, or of a session's opening.
+struct StepAttempt {
+  std::string step;                  ///< `open[1]`
+  std::string kind;                  ///< `send`, `wait`, ...
+  milliseconds started{0};           ///< since the start of the cycle
+  std::optional<milliseconds> took;  ///< nullopt: it was not done, or runs
+  std::string waits_for;             ///< of a wait that is not over: what did not come yet
+  std::optional<ShownFailure> failure;
+};
+
 struct EndedSession {
   milliseconds lived{0};
   std::optional<ShownFailure> failure;
@@ -69,7 +79,9 @@ struct NextStep {
 struct Cycle {
   std::uint64_t number = 0;
   std::optional<SystemTime> started;
+  std::vector<StepAttempt> prepare;  ///< before connecting
   std::vector<UrlAttempt> legs;
+  std::vector<StepAttempt> script;    ///< the session's opening
   std::optional<milliseconds> ended;  ///< nullopt: it still runs
   std::optional<ShownFailure> failure;
   std::optional<EndedSession> session;

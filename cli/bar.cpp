@@ -36,12 +36,14 @@ std::optional<Phase> phase_named(std::string_view stage) {
 const PhaseLook& look_of(Phase phase) noexcept {
   // The shades differ without colours as well.
   static constexpr std::array<PhaseLook, all_phases.size()> looks{
-      {{"name", "░", ".", Color::blue},
+      {{"prepare", "▚", "%", Color::magenta},
+       {"name", "░", ".", Color::blue},
        {"tcp", "▒", "-", Color::cyan},
        {"waits", "·", ":", Color::dim},
        {"proxy", "▞", "~", Color::magenta},
        {"tls", "▓", "=", Color::yellow},
-       {"http", "█", "#", Color::green}}};
+       {"http", "█", "#", Color::green},
+       {"script", "▄", "+", Color::cyan}}};
   return looks.at(static_cast<std::size_t>(phase));
 }
 

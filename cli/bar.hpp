@@ -12,10 +12,10 @@
 namespace wskeep::cli {
 
 /// What an attempt's time was spent on.
-enum class Phase : std::uint8_t { name, tcp, reserve, proxy, tls, http };
+enum class Phase : std::uint8_t { prepare, name, tcp, reserve, proxy, tls, http, script };
 
-inline constexpr std::array all_phases{Phase::name,  Phase::tcp, Phase::reserve,
-                                       Phase::proxy, Phase::tls, Phase::http};
+inline constexpr std::array all_phases{Phase::prepare, Phase::name, Phase::tcp,  Phase::reserve,
+                                       Phase::proxy,   Phase::tls,  Phase::http, Phase::script};
 
 struct PhaseLook {
   std::string_view name;

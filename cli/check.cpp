@@ -4,7 +4,9 @@
 
 #include "cli/commands.hpp"
 #include "cli/escape.hpp"
+#include "cli/script_words.hpp"
 #include "config/load.hpp"
+#include "config/warnings.hpp"
 
 namespace wskeep::cli {
 
@@ -19,7 +21,7 @@ std::string render(const config::Problem& problem, bool colors) {
   return text + visible(problem.message) + "\n";
 }
 
-std::string render_as_json(const std::vector<config::Problem>& problems) {
+boost::json::array describe(const std::vector<config::Problem>& problems) {
   boost::json::array list;
   for (const config::Problem& problem : problems) {
     list.push_back({{"file", problem.file},
@@ -28,7 +30,32 @@ std::string render_as_json(const std::vector<config::Problem>& problems) {
                     {"key", problem.key},
                     {"message", problem.message}});
   }
-  return boost::json::serialize(boost::json::object{{"problems", std::move(list)}}) + "\n";
+  return list;
+}
+
+std::string render_as_json(const std::vector<config::Problem>& problems) {
+  return boost::json::serialize(boost::json::object{{"problems", describe(problems)}}) + "\n";
+}
+
+std::string render_as_json(const config::Config& config) {
+  boost::json::array warned;
+  for (const std::string& warning : config::warnings(config)) warned.emplace_back(warning);
+  return boost::json::serialize(boost::json::object{{"problems", boost::json::array()},
+                                                    {"warnings", std::move(warned)},
+                                                    {"scripts", describe_scripts(config)}}) +
+         "\n";
+}
+
+std::string render(const config::Config& config, const std::string& file, const Console& console) {
+  const std::size_t count = config.connections.size();
+  std::string warned;
+  for (const std::string& warning : config::warnings(config)) {
+    warned +=
+        paint("warning:", Color::yellow, console.output_colors()) + " " + visible(warning) + "\n";
+  }
+  return visible(file) + ": " + paint("OK", Color::green, console.output_colors()) + ", " +
+         std::to_string(count) + (count == 1 ? " connection" : " connections") + "\n" + warned +
+         explain_scripts(config, canvas_of(console));
 }
 
 }  // namespace
@@ -36,13 +63,7 @@ std::string render_as_json(const std::vector<config::Problem>& problems) {
 ExitCode run_check(const Options& options, const CheckCommand& command, const Console& console) {
   try {
     const config::Config config = config::load_file(command.file);
-    const std::size_t count = config.connections.size();
-    const std::string number =
-        std::to_string(count) + (count == 1 ? " connection" : " connections");
-    console.print(options.json ? render_as_json({})
-                               : visible(command.file) + ": " +
-                                     paint("OK", Color::green, console.output_colors()) + ", " +
-                                     number + "\n");
+    console.print(options.json ? render_as_json(config) : render(config, command.file, console));
     return ExitCode::ok;
   } catch (const config::LoadError& error) {
     std::string text;

@@ -18,11 +18,25 @@ namespace wskeep::cli {
                                    const Console& console);
 [[nodiscard]] ExitCode run_tail(const Options& options, const TailCommand& command,
                                 const Console& console);
+[[nodiscard]] ExitCode run_top(const Options& options, const TopCommand& command,
+                               const Console& console);
 [[nodiscard]] ExitCode run_send(const Options& options, const SendCommand& command,
                                 const Console& console);
 [[nodiscard]] ExitCode run_check(const Options& options, const CheckCommand& command,
                                  const Console& console);
 [[nodiscard]] ExitCode run_status(const Options& options, const StatusCommand& command,
                                   const Console& console);
+[[nodiscard]] ExitCode run_reload(const Options& options, const ReloadCommand& command,
+                                  const Console& console);
+[[nodiscard]] ExitCode run_health(const Options& options, const HealthCommand& command,
+                                  const Console& console);
+[[nodiscard]] ExitCode run_schema(const Options& options, const SchemaCommand& command,
+                                  const Console& console);
+[[nodiscard]] ExitCode run_init(const Options& options, const InitCommand& command,
+                                const Console& console);
+[[nodiscard]] ExitCode run_dry_run(const Options& options, const DryRunCommand& command,
+                                   const Console& console);
+[[nodiscard]] ExitCode run_diff(const Options& options, const DiffCommand& command,
+                                const Console& console);
 
 }  // namespace wskeep::cli

@@ -47,6 +47,19 @@ const Cycle* last_ended(const Attempts& attempts) {
   return found == attempts.cycles.rend() ? nullptr : &*found;
 }
 
+/// The step that an opening is at; nullptr: none.
+const StepAttempt* current_step(const Attempts& attempts) {
+  if (attempts.cycles.empty()) return nullptr;
+  const Cycle& cycle = attempts.cycles.back();
+  if (cycle.session || cycle.failure) return nullptr;
+  for (const auto* const steps : {&cycle.script, &cycle.prepare}) {
+    const auto found =
+        std::ranges::find_if(*steps, [](const StepAttempt& step) { return !step.took; });
+    if (found != steps->end()) return &*found;
+  }
+  return nullptr;
+}
+
 struct LastError {
   ShownFailure failure;
   std::optional<SystemTime> time;
@@ -220,6 +233,10 @@ void Explanation::not_ready() {
     fact("away", (away->at_least ? "for more than " : "for ") +
                      format_duration(now_ - away->since) + " (" + visible(state_) + ")" +
                      (away->attempts > 0 ? ", " + count : ""));
+  }
+  if (const StepAttempt* step = current_step(attempts_); step != nullptr && !waits()) {
+    fact("at", "step " + visible(step->step) +
+                   (step->waits_for.empty() ? "" : ", waits for " + visible(step->waits_for)));
   }
   fact("happened", error_text());
   fact("next", next_text());

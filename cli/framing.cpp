@@ -1,5 +1,6 @@
 #include "cli/framing.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
 
@@ -11,11 +12,16 @@ namespace wskeep::cli {
 namespace {
 
 template <typename Number>
-bool take_number(std::string_view& text, char end, Number& number) noexcept {
+bool is_number(std::string_view text, Number& number) noexcept {
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || stop == text.data() + text.size() || *stop != end) return false;
-  text.remove_prefix(static_cast<std::size_t>(stop - text.data()) + 1);
-  return true;
+  return error == std::errc() && stop == text.data() + text.size();
+}
+
+/// Takes what stands before the next space, and the space.
+std::string_view take_word(std::string_view& text) noexcept {
+  const std::string_view word = text.substr(0, text.find(' '));
+  text.remove_prefix(std::min(text.size(), word.size() + 1));
+  return word;
 }
 
 std::string describe_gap(const Event& event) {
@@ -42,11 +48,19 @@ std::string describe_end(const Event& event, std::string_view connection) {
 
 }  // namespace
 
-std::optional<ReceivedMessage> parse_message(std::string_view data) noexcept {
+std::optional<ReceivedMessage> parse_message(std::string_view data, bool named) noexcept {
+  const std::size_t end = data.find('\n');
+  if (end == std::string_view::npos) return std::nullopt;
+  std::string_view head = data.substr(0, end);
   ReceivedMessage message;
-  if (!take_number(data, ' ', message.sequence)) return std::nullopt;
-  if (!take_number(data, '\n', message.time_ns)) return std::nullopt;
-  message.payload = data;
+  message.payload = data.substr(end + 1);
+  if (named) {
+    message.connection = take_word(head);
+    if (message.connection.empty()) return std::nullopt;
+  }
+  if (!is_number(take_word(head), message.sequence) || !is_number(take_word(head), message.time_ns))
+    return std::nullopt;
+  message.part = head;
   return message;
 }
 
@@ -58,6 +72,10 @@ std::optional<Event> parse_event(std::string_view text) {
   Event event;
   event.name = text_of(fields, "event");
   if (event.name.empty()) return std::nullopt;
+  event.connection = text_of(fields, "connection");
+  event.previous = text_of(fields, "previous");
+  event.time = text_of(fields, "time");
+  event.effect = text_of(fields, "effect");
   event.id = text_of(fields, "id");
   event.error = text_of(fields, "error");
   event.message = text_of(fields, "message");

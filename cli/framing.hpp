@@ -15,23 +15,33 @@ namespace wskeep::cli {
 
 /// One of upstream's messages, with its line in front taken off.
 struct ReceivedMessage {
+  std::string_view connection{};  ///< only of all connections
   std::uint64_t sequence = 0;
   std::int64_t time_ns = 0;
-  std::string_view payload;  ///< a part of what was parsed
+  std::string_view part{};   ///< `first`, `more` or `last` of one that comes in parts; else empty
+  std::string_view payload;  ///< a part of what was parsed, as all texts here
+
+  [[nodiscard]] bool goes_on() const noexcept { return part == "first" || part == "more"; }
 };
 
-/// `SEQUENCE TIME_NS\nPAYLOAD`; none if it is not that.
-[[nodiscard]] std::optional<ReceivedMessage> parse_message(std::string_view data) noexcept;
+/// `SEQUENCE TIME_NS\nPAYLOAD`, with the connection's name in front where `named`, and with what
+/// part it is behind the time; none if it is not that.
+[[nodiscard]] std::optional<ReceivedMessage> parse_message(std::string_view data,
+                                                           bool named = false) noexcept;
 
 /// The fields that the commands use; those that an event does not have are empty.
 struct Event {
   std::string name;
+  std::string connection;
   std::string id;
   std::string error;
   std::string message;
   std::string reason;
   std::string epoch;
   std::string state;
+  std::string previous;  ///< state
+  std::string time;
+  std::string effect;  ///< of a changed configuration
   std::string remote_address;
   std::optional<std::uint64_t> close_code;
   std::uint64_t next = 0;

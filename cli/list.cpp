@@ -96,6 +96,7 @@ ExitCode Watch::run() {
       case LiveTerminal::Wake::resized:
         continue;
       case LiveTerminal::Wake::timed_out:
+      case LiveTerminal::Wake::keys:
         break;
     }
     refresh();

@@ -18,12 +18,15 @@ using std::chrono::steady_clock;
 
 constexpr std::string_view hide_cursor = "\x1b[?25l";
 constexpr std::string_view show_cursor = "\x1b[?25h";
+constexpr std::string_view other_screen = "\x1b[?1049h\x1b[H\x1b[2J\x1b[?25l";
+constexpr std::string_view first_screen = "\x1b[?25h\x1b[?1049l";
 constexpr std::array ending_signals{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 // What signal handlers need, and they can reach nothing but globals.
 struct Saved {
   int input = -1;  // -1: standard input is no terminal of ours
   int output = -1;
+  bool whole = false;  // another screen than the one that the shell writes to
   termios before{};
   termios during{};
 };
@@ -34,12 +37,14 @@ std::array<struct sigaction, 6> previous_actions;  // NOLINT: see above
 
 void enter() noexcept {
   if (saved.input >= 0) ::tcsetattr(saved.input, TCSANOW, &saved.during);
-  static_cast<void>(!::write(saved.output, hide_cursor.data(), hide_cursor.size()));
+  const std::string_view begin = saved.whole ? other_screen : hide_cursor;
+  static_cast<void>(!::write(saved.output, begin.data(), begin.size()));
 }
 
 void restore() noexcept {
   if (saved.input >= 0) ::tcsetattr(saved.input, TCSANOW, &saved.before);
-  static_cast<void>(!::write(saved.output, show_cursor.data(), show_cursor.size()));
+  const std::string_view end = saved.whole ? first_screen : show_cursor;
+  static_cast<void>(!::write(saved.output, end.data(), end.size()));
 }
 
 extern "C" void end_by_signal(int number) {
@@ -69,10 +74,11 @@ void install(int number, void (*handler)(int), struct sigaction& previous) {
 
 }  // namespace
 
-LiveTerminal::LiveTerminal(const Console& console)
-    : console_(console), keys_(console.input_is_terminal()) {
+LiveTerminal::LiveTerminal(const Console& console, Screen screen)
+    : console_(console), screen_(screen), keys_(console.input_is_terminal()) {
   saved = {};
   saved.output = console.output();
+  saved.whole = screen == Screen::whole;
   if (keys_ && ::tcgetattr(console.input(), &saved.before) == 0) {
     saved.input = console.input();
     saved.during = saved.before;
@@ -115,9 +121,10 @@ void LiveTerminal::draw(const std::vector<Line>& lines) {
     drawn_.clear();
   }
   // A terminal that became lower cannot go back further than its first row.
+  if (screen_ == Screen::whole) output = "\x1b[H";
   const std::size_t back =
       size.rows > 0 ? std::min(drawn_rows(size.columns), size.rows - 1) : drawn_rows(size.columns);
-  if (back > 0) output += "\x1b[" + std::to_string(back) + "A";
+  if (back > 0 && screen_ == Screen::below) output += "\x1b[" + std::to_string(back) + "A";
   output += '\r';
   drawn_.clear();
   const std::size_t room = size.rows > 1 ? size.rows - 1 : 1;
@@ -132,6 +139,22 @@ void LiveTerminal::draw(const std::vector<Line>& lines) {
 
 LiveTerminal::Wake LiveTerminal::wait(steady_clock::time_point until) {
   for (;;) {
+    std::vector<Key> keys;
+    const Wake wake = wait_for_keys(until, keys);
+    if (wake != Wake::keys) return wake;
+    for (const Key& key : keys) {
+      const bool quit = key.name == Key::Name::character
+                            ? key.character == 'q' || key.character == 'Q'
+                            : key.name == Key::Name::escape || key.name == Key::Name::end_of_input;
+      if (quit) return Wake::quit;
+    }
+  }
+}
+
+LiveTerminal::Wake LiveTerminal::wait_for_keys(steady_clock::time_point until,
+                                               std::vector<Key>& keys) {
+  keys.clear();
+  for (;;) {
     if (size_changed != 0) {
       size_changed = 0;
       return Wake::resized;
@@ -142,14 +165,12 @@ LiveTerminal::Wake LiveTerminal::wait(steady_clock::time_point until) {
         {{keys_ ? console_.input() : -1, POLLIN, 0}, {console_.output(), 0, 0}}};
     if (::poll(entries.data(), entries.size(), static_cast<int>(left.count())) <= 0) continue;
     if (entries[1].revents != 0) throw OutputClosed();
-    char key = 0;
-    const ssize_t count = ::read(console_.input(), &key, 1);
+    // A key that is no character comes as several bytes in one piece.
+    std::array<char, 64> pressed{};
+    const ssize_t count = ::read(console_.input(), pressed.data(), pressed.size());
     if (count == 0 || (count < 0 && errno == EIO)) throw OutputClosed();
-    constexpr char control_d = '\x04';
-    constexpr char escape = '\x1b';
-    if (count == 1 && (key == 'q' || key == 'Q' || key == control_d || key == escape)) {
-      return Wake::quit;
-    }
+    if (count > 0) keys = parse_keys({pressed.data(), static_cast<std::size_t>(count)});
+    if (!keys.empty()) return Wake::keys;
   }
 }
 

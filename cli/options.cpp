@@ -18,13 +18,21 @@ constexpr const char* footer = R"(
 Examples:
   wskeep list                              watch all connections (q ends)
   wskeep show trades                       everything known of one
+  wskeep top                               what they carry, and who lags behind
   wskeep why trades                        why it is not connected, and what comes next
   wskeep reconnect trades --wait           a new session now
   wskeep tail trades | jq .price           each message on a line
   wskeep tail trades --from oldest --limit 10 --timestamps
+  wskeep tail trades --where /symbol:BTC   only some of them
+  wskeep tail --all                        of all connections
+  wskeep events                            what happens to them
   wskeep send trades '{"op":"ping"}'       one message
   wskeep send trades < orders.ndjson       one message a line
   wskeep check /etc/wskeep/wskeep.yaml     before a reload
+  wskeep init --url wss://HOST/PATH        a first configuration
+  wskeep dry-run trades --for 10s          one session in the foreground, step by step
+  wskeep diff                              what a reload would do
+  wskeep reload                            the file has changed
 
 Exit codes:
   0 all went well
@@ -71,7 +79,12 @@ class Parser {
   void add_controls();
   void add_control(Control control, const std::string& name, const std::string& description);
   void add_tail();
+  void add_events();
+  void add_place(CLI::App& command);
+  void add_top();
   void add_send();
+  void add_init();
+  void add_dry_run();
   void add_rest();
   CLI::App* add(const std::string& name, const std::string& description);
   [[nodiscard]] Leave leave(const CLI::ParseError& error);
@@ -86,10 +99,19 @@ class Parser {
   ControlCommand control_;
   std::string wait_;
   TailCommand tail_;
+  bool tail_all_ = false;
+  TopCommand top_;
+  std::string interval_ = "1s";
+  bool once_ = false;
   SendCommand send_;
   std::string text_;
   CLI::Option* text_option_ = nullptr;
   CheckCommand check_;
+  DiffCommand diff_;
+  DryRunCommand dry_run_;
+  std::string at_most_ = "30s";
+  HealthCommand health_;
+  InitCommand init_;
 };
 
 Parser::Parser() {
@@ -106,7 +128,11 @@ Parser::Parser() {
   add_why();
   add_controls();
   add_tail();
+  add_events();
+  add_top();
   add_send();
+  add_init();
+  add_dry_run();
   add_rest();
 }
 
@@ -189,11 +215,22 @@ void Parser::add_controls() {
   add_control(Control::resume, "resume", "Connect what was paused");
 }
 
-void Parser::add_tail() {
-  CLI::App* command = add("tail", "Print a connection's messages as they come, one a line");
-  add_connection(*command, tail_.name);
+/// `EPOCH:SEQUENCE`, or of many connections `NAME=EPOCH:SEQUENCE,...`.
+std::string check_cursors(const std::string& text) {
+  if (text.find('=') == std::string::npos) return check_cursor(text);
+  std::istringstream entries(text);
+  for (std::string entry; std::getline(entries, entry, ',');) {
+    const auto equals = entry.find('=');
+    if (equals == 0 || equals == std::string::npos ||
+        !check_cursor(entry.substr(equals + 1)).empty())
+      return "'" + entry + "' is no cursor of a connection; it looks like NAME=EPOCH:SEQUENCE";
+  }
+  return {};
+}
+
+void Parser::add_place(CLI::App& command) {
   CLI::Option* from =
-      command->add_option("--from", tail_.from, "Begin with the oldest message kept, or the newest")
+      command.add_option("--from", tail_.from, "Begin with the oldest message kept, or the newest")
           ->type_name("oldest|newest")
           ->check(CLI::Validator(
               [](const std::string& text) {
@@ -201,17 +238,86 @@ void Parser::add_tail() {
                 return known ? std::string() : "'" + text + "' is neither oldest nor newest";
               },
               ""));
-  command->add_option("--after", tail_.after, "Begin behind the message that a cursor names")
+  command.add_option("--after", tail_.after, "Begin behind the message that a cursor names")
       ->type_name("EPOCH:SEQUENCE")
-      ->check(CLI::Validator(check_cursor, ""))
+      ->check(CLI::Validator(check_cursors, ""))
       ->excludes(from);
-  command->add_flag("--events", tail_.events, "Print events too, as JSON lines");
-  command->add_option("--limit", tail_.limit, "Leave after so many messages")
+  command.add_option("--limit", tail_.limit, "Leave after so many messages")
       ->type_name("N")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 62U));
+  command.add_flag("--reconnect", tail_.reconnect,
+                   "Wait for a daemon that goes away, and go on where it ended");
+  command.add_option("--contains", tail_.contains, "Only messages that have this text in them")
+      ->type_name("TEXT");
+  command
+      .add_option("--where", tail_.where,
+                  "Only JSON messages with VALUE, or one of [A,B], at /POINTER; can be repeated")
+      ->type_name("/POINTER:VALUE")
+      ->allow_extra_args(false);
+}
+
+void Parser::add_tail() {
+  CLI::App* command =
+      add("tail", "Print the messages of a connection, or of all, as they come, one a line");
+  CLI::Option* name =
+      command
+          ->add_option("NAME", tail_.name,
+                       "The connection, as `wskeep list` names it; * is all of them")
+          ->type_name("");
+  command->add_flag("--all", tail_all_, "All connections: each line begins with the name")
+      ->excludes(name);
+  add_place(*command);
+  command->add_flag("--events", tail_.events, "Print events too, as JSON lines");
   command->add_flag("--timestamps", tail_.timestamps, "Begin each line with the time of receipt");
-  command->add_flag("--reconnect", tail_.reconnect,
-                    "Wait for a daemon that goes away, and go on where it ended");
+  command->add_option("--opcode", tail_.opcode, "Only text, or only binary messages")
+      ->type_name("text|binary")
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            const bool known = text == "text" || text == "binary";
+            return known ? std::string() : "'" + text + "' is neither text nor binary";
+          },
+          ""));
+  command->callback([this] {
+    if (tail_.name.empty() && !tail_all_)
+      throw CLI::RequiredError("which connection? A NAME or --all");
+  });
+}
+
+void Parser::add_events() {
+  CLI::App* command =
+      add("events", "Print what happens to all connections and to the daemon, as it happens");
+  add_place(*command);
+}
+
+void Parser::add_top() {
+  CLI::App* command = add("top", "A live view of all connections: rates, history, readers, errors");
+  command->add_option("--interval", interval_, "How often it is brought up to date")
+      ->type_name("DURATION")
+      ->check(CLI::Validator(check_duration, ""))
+      ->capture_default_str();
+  CLI::Option* once =
+      command->add_flag("--once", once_, "One table after one interval, then leave");
+  command->add_option("--batch", top_.batch, "So many tables, one each interval, then leave")
+      ->type_name("N")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 62U))
+      ->excludes(once);
+  command
+      ->add_option_function<std::string>(
+          "--sort", [this](const std::string& name) { top_.order = *parse_order(name); },
+          "Sort by name (default), state, messages, bytes, sent, rtt, ring, readers or lag")
+      ->type_name("COLUMN")
+      ->check(CLI::Validator(
+          [](const std::string& name) {
+            return parse_order(name) ? std::string()
+                                     : "'" + name +
+                                           "' is none of name, state, messages, bytes, sent, rtt, "
+                                           "ring, readers, lag";
+          },
+          ""));
+  command
+      ->add_option("--filter", top_.filter,
+                   "Only connections whose name, state, URL or error has this text")
+      ->type_name("TEXT");
 }
 
 void Parser::add_send() {
@@ -227,10 +333,56 @@ void Parser::add_send() {
       ->excludes(text_option_);
 }
 
+void Parser::add_init() {
+  CLI::App* command = add("init", "Write a first configuration; asks for what is not given");
+  command->add_option("FILE", init_.file, "Where to; - is standard output")
+      ->type_name("")
+      ->capture_default_str();
+  command->add_option("--url", init_.url, "What to hold: ws:// or wss://")->type_name("URL");
+  command->add_option("--name", init_.name, "The connection's name (else from the URL)")
+      ->type_name("NAME");
+  command->add_option("--subscribe", init_.subscribe, "A message to send when it is open")
+      ->type_name("TEXT");
+  command->add_option("--token-file", init_.token_file, "A file that holds a bearer token")
+      ->type_name("PATH");
+  command->add_option("--metrics", init_.metrics, "Where Prometheus scrapes; empty: nowhere")
+      ->type_name("ADDRESS:PORT")
+      ->capture_default_str();
+  command->add_flag("--force", init_.force, "Replace a file that is there");
+}
+
+void Parser::add_dry_run() {
+  CLI::App* command = add("dry-run",
+                          "Connect once, in the foreground and without the daemon, and print each "
+                          "step and message; nothing is kept");
+  command->add_option("NAME", dry_run_.name, "The connection, as the configuration names it")
+      ->required()
+      ->type_name("");
+  command->add_option("--config", dry_run_.config, "The configuration")
+      ->type_name("FILE")
+      ->capture_default_str();
+  command->add_option("--for", at_most_, "Leave after so long")
+      ->type_name("DURATION")
+      ->check(CLI::Validator(check_duration, ""))
+      ->capture_default_str();
+  command->add_option("--messages", dry_run_.messages, "Leave after so many messages")
+      ->type_name("N")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 62U));
+  command->add_flag("--show-values", dry_run_.show_values,
+                    "Show what variables and place-holders stand for, secrets too");
+}
+
 void Parser::add_rest() {
   CLI::App* check = add("check", "Check a configuration without touching the daemon");
   check->add_option("FILE", check_.file, "The configuration")->required()->type_name("");
   add("status", "The daemon itself");
+  CLI::App* health = add("health", "Whether the daemon answers; silent where it does");
+  health->add_flag("--ready", health_.ready, "Whether all connections are ready, too");
+  add("schema", "The configuration as a JSON Schema, for editors");
+  add("reload", "Have the daemon read its configuration anew; a broken one changes nothing");
+  CLI::App* diff = add("diff", "What a reload would do");
+  diff->add_option("FILE", diff_.file, "A configuration, instead of the daemon's own file")
+      ->type_name("");
 }
 
 Command Parser::command() const {
@@ -243,9 +395,30 @@ Command Parser::command() const {
     if (!wait_.empty()) control.wait = parse_duration(wait_);
     return control;
   }
-  if (name == "tail") return tail_;
+  if (name == "tail" || name == "events") {
+    TailCommand tail = tail_;
+    if (tail_all_ || tail.name == "*") tail.source = TailSource::all;
+    if (name == "events") tail.source = TailSource::events;
+    return tail;
+  }
+  if (name == "top") {
+    TopCommand top = top_;
+    top.interval = *parse_duration(interval_);
+    if (once_) top.batch = 1;
+    return top;
+  }
   if (name == "check") return check_;
   if (name == "status") return StatusCommand{};
+  if (name == "reload") return ReloadCommand{};
+  if (name == "diff") return diff_;
+  if (name == "dry-run") {
+    DryRunCommand dry_run = dry_run_;
+    dry_run.at_most = *parse_duration(at_most_);
+    return dry_run;
+  }
+  if (name == "health") return health_;
+  if (name == "schema") return SchemaCommand{};
+  if (name == "init") return init_;
   SendCommand send = send_;
   if (text_option_->count() > 0) send.text = text_;
   return send;
@@ -257,10 +430,12 @@ Leave Parser::leave(const CLI::ParseError& error) {
   if (app_.exit(error, output, complaint) == 0) return {ExitCode::ok, output.str(), {}};
   const auto commands = app_.get_subcommands();
   if (commands.empty() && error.get_name() == "RequiredError") {
-    return {ExitCode::usage,
-            {},
-            "what to do? list, show, why, reconnect, pause, resume, tail, send, check or status "
-            "(see wskeep --help)"};
+    return {
+        ExitCode::usage,
+        {},
+        "what to do? list, show, why, top, reconnect, pause, resume, tail, events, send, check, "
+        "dry-run, status, "
+        "health, reload, diff, init or schema (see wskeep --help)"};
   }
   const std::string help =
       commands.empty() ? "wskeep --help" : "wskeep " + commands.front()->get_name() + " --help";

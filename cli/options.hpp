@@ -10,6 +10,7 @@
 
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/top_order.hpp"
 
 namespace wskeep::cli {
 
@@ -36,14 +37,32 @@ struct ControlCommand {
   std::optional<std::chrono::milliseconds> wait;  ///< until ready, at most that long
 };
 
+/// What is followed.
+enum class TailSource : std::uint8_t {
+  connection,
+  all,     ///< connections
+  events,  ///< what happens to them
+};
+
 struct TailCommand {
-  std::string name;
-  std::string from;   ///< `oldest`, `newest` or empty
-  std::string after;  ///< a cursor, or empty
+  TailSource source = TailSource::connection;
+  std::string name;                ///< of the connection
+  std::string contains;            ///< filters: text that messages have in them,
+  std::vector<std::string> where;  ///< `/POINTER:VALUE` of their JSON,
+  std::string opcode;              ///< `text` or `binary`; empty: both
+  std::string from;                ///< `oldest`, `newest` or empty
+  std::string after;               ///< a cursor, or empty
   bool events = false;
   bool timestamps = false;
   bool reconnect = false;
   std::uint64_t limit = 0;  ///< 0: none
+};
+
+struct TopCommand {
+  std::chrono::milliseconds interval{1'000};
+  std::uint64_t batch = 0;  ///< so many tables, and leave; 0: the live view
+  TopOrder order = TopOrder::name;
+  std::string filter;
 };
 
 struct SendCommand {
@@ -59,8 +78,39 @@ struct CheckCommand {
 
 struct StatusCommand {};
 
-using Command = std::variant<ListCommand, ShowCommand, WhyCommand, ControlCommand, TailCommand,
-                             SendCommand, CheckCommand, StatusCommand>;
+struct ReloadCommand {};
+
+struct DiffCommand {
+  std::string file;  ///< empty: the one that the daemon would read
+};
+
+struct HealthCommand {
+  bool ready = false;  ///< all connections too, not only the daemon
+};
+
+struct SchemaCommand {};
+
+struct InitCommand {
+  std::string file = "wskeep.yaml";  ///< `-`: standard output
+  std::string url;
+  std::string name;
+  std::string subscribe;
+  std::string token_file;
+  std::string metrics = "127.0.0.1:9464";
+  bool force = false;  ///< over a file that is there
+};
+
+struct DryRunCommand {
+  std::string name;
+  std::string config = "/etc/wskeep/wskeep.yaml";
+  std::chrono::milliseconds at_most{30'000};
+  std::uint64_t messages = 0;  ///< 0: any number
+  bool show_values = false;
+};
+
+using Command = std::variant<DryRunCommand, HealthCommand, SchemaCommand, InitCommand, ListCommand,
+                             ShowCommand, WhyCommand, ControlCommand, TailCommand, SendCommand,
+                             CheckCommand, StatusCommand, ReloadCommand, DiffCommand, TopCommand>;
 
 struct Options {
   std::string socket;

@@ -12,6 +12,14 @@ namespace wskeep::cli {
 
 namespace {
 
+std::optional<std::chrono::milliseconds> milliseconds_of(const boost::json::object& object,
+                                                         std::string_view key) {
+  const auto count = count_of(object, key);
+  if (!count) return std::nullopt;
+  constexpr std::uint64_t longest = 1ULL << 52U;
+  return std::chrono::milliseconds(static_cast<std::int64_t>(std::min(*count, longest)));
+}
+
 Summary parse_summary(const boost::json::object& fields) {
   Summary summary;
   summary.name = text_of(fields, "name");
@@ -25,30 +33,19 @@ Summary parse_summary(const boost::json::object& fields) {
   summary.bytes_out = count_of(fields, "bytes_out").value_or(0);
   summary.round_trip_ms = number_of(fields, "round_trip_ms");
   summary.subscribers = count_of(fields, "subscribers").value_or(0);
+  if (const auto* ring = object_of(fields, "ring")) {
+    summary.ring_bytes = number_of(*ring, "bytes");
+    summary.ring_span = milliseconds_of(*ring, "span_ms");
+  }
+  if (const auto* slowest = object_of(fields, "slowest_reader")) {
+    summary.lag_messages = count_of(*slowest, "lag_messages");
+    summary.lag = milliseconds_of(*slowest, "lag_ms");
+  }
   if (const auto* error = object_of(fields, "last_error")) {
     summary.last_error = text_of(*error, "message");
     if (summary.last_error.empty()) summary.last_error = text_of(*error, "error");
   }
   return summary;
-}
-
-struct Rates {
-  std::string messages;
-  std::string bytes;
-};
-
-Rates rates_of(const Summary& now, const Overview* before, const Overview& overview) {
-  if (before == nullptr) return {};
-  const auto earlier = std::ranges::find(before->connections, now.name, &Summary::name);
-  const std::chrono::duration<double> elapsed = overview.taken - before->taken;
-  // Counters that went back belong to another life of the daemon.
-  if (earlier == before->connections.end() || earlier->messages_in > now.messages_in ||
-      earlier->bytes_in > now.bytes_in || elapsed.count() <= 0) {
-    return {};
-  }
-  const auto messages = static_cast<double>(now.messages_in - earlier->messages_in);
-  const auto bytes = static_cast<double>(now.bytes_in - earlier->bytes_in);
-  return {format_rate(messages / elapsed.count()), format_bytes(bytes / elapsed.count()) + "/s"};
 }
 
 std::vector<Column> make_columns(bool with_rates) {
@@ -68,6 +65,25 @@ std::vector<Column> make_columns(bool with_rates) {
 }
 
 }  // namespace
+
+std::optional<Rates> rates_of(const Summary& now, const Overview* before,
+                              const Overview& overview) {
+  if (before == nullptr) return std::nullopt;
+  const auto earlier = std::ranges::find(before->connections, now.name, &Summary::name);
+  const std::chrono::duration<double> elapsed = overview.taken - before->taken;
+  // Counters that went back belong to another life of the daemon.
+  if (earlier == before->connections.end() || earlier->messages_in > now.messages_in ||
+      earlier->bytes_in > now.bytes_in || earlier->messages_out > now.messages_out ||
+      earlier->bytes_out > now.bytes_out || elapsed.count() <= 0) {
+    return std::nullopt;
+  }
+  const auto rate = [&](std::uint64_t from, std::uint64_t to) {
+    return static_cast<double>(to - from) / elapsed.count();
+  };
+  return Rates{rate(earlier->messages_in, now.messages_in),
+               rate(earlier->messages_out, now.messages_out), rate(earlier->bytes_in, now.bytes_in),
+               rate(earlier->bytes_out, now.bytes_out)};
+}
 
 Overview parse_overview(std::string_view body, std::chrono::steady_clock::time_point taken) {
   boost::system::error_code error;
@@ -116,9 +132,9 @@ Table make_table(const Overview& overview, const Overview* before, SystemTime no
                           {visible(each.state), state_color(each.state)},
                           {each.since ? format_duration(now - *each.since) : "", Color::none}};
     if (before != nullptr) {
-      Rates rates = rates_of(each, before, overview);
-      row.push_back({std::move(rates.messages), Color::none});
-      row.push_back({std::move(rates.bytes), Color::none});
+      const auto rates = rates_of(each, before, overview);
+      row.push_back({rates ? format_rate(rates->messages_in) : "", Color::none});
+      row.push_back({rates ? format_bytes(rates->bytes_in) + "/s" : "", Color::none});
     }
     row.push_back({format_count(each.messages_in), Color::none});
     row.push_back({format_bytes(static_cast<double>(each.bytes_in)), Color::none});

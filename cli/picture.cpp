@@ -48,6 +48,18 @@ std::string mark_of(AttemptOutcome outcome, const Canvas& canvas) {
   return " ";
 }
 
+/// Whether steps of it that are not done still can be.
+bool runs(const Cycle& cycle) {
+  return !cycle.failure && !cycle.session;
+}
+
+/// When a step that is not done was given up, or now.
+milliseconds end_of_steps(const Cycle& cycle, milliseconds now) {
+  if (runs(cycle)) return now;
+  const milliseconds begun = cycle.ended.value_or(now);
+  return cycle.session ? begun + cycle.session->lived : begun;
+}
+
 /// The time that the whole picture of a cycle spans.
 milliseconds length_of(const Cycle& cycle, milliseconds now) {
   milliseconds length = cycle.ended.value_or(now);
@@ -55,6 +67,13 @@ milliseconds length_of(const Cycle& cycle, milliseconds now) {
     if (leg.resolve) length = std::max(length, leg.resolve->started + leg.resolve->duration);
     for (const AddressAttempt& address : leg.addresses) {
       length = std::max(length, address.ended.value_or(address.started));
+    }
+  }
+  for (const auto* const steps : {&cycle.prepare, &cycle.script}) {
+    for (const StepAttempt& step : *steps) {
+      const milliseconds took =
+          step.took.value_or(std::max(end_of_steps(cycle, now) - step.started, milliseconds(0)));
+      length = std::max(length, step.started + took);
     }
   }
   return std::max(length, milliseconds(1));
@@ -76,10 +95,18 @@ class Drawing {
   struct LegRows {
     std::vector<AttemptRow> rows;  ///< that of the look-up first, where there is one
   };
+  struct CycleRows {
+    std::vector<AttemptRow> prepare;
+    std::vector<LegRows> legs;
+    std::vector<AttemptRow> script;
+  };
+  [[nodiscard]] CycleRows rows_of(const Cycle& cycle) const;
   [[nodiscard]] Widths measure() const;
-  void cycle(const Cycle& cycle, const std::vector<LegRows>& legs);
+  void cycle(const Cycle& cycle, const CycleRows& rows);
   void heading(const Cycle& cycle);
   void leg(const UrlAttempt& leg, const LegRows& rows, milliseconds length);
+  void steps(const std::vector<StepAttempt>& steps, const std::vector<AttemptRow>& rows,
+             milliseconds length, bool running);
   void row(const AttemptRow& row, milliseconds length);
   void under(std::string_view text, Color color = Color::none);
   void failed(const ShownFailure& failure);
@@ -90,29 +117,39 @@ class Drawing {
   std::span<const Cycle> cycles_;
   SystemTime now_;
   const Canvas& canvas_;
-  std::vector<std::vector<LegRows>> rows_;  ///< by cycle
+  std::vector<CycleRows> rows_;  ///< by cycle
   Widths widths_;
   std::array<bool, all_phases.size()> used_{};
   std::string output_;
 };
 
 std::string Drawing::draw() {
-  for (const Cycle& each : cycles_) {
-    const milliseconds now = since_start(each, now_);
-    auto& legs = rows_.emplace_back();
-    for (const UrlAttempt& one : each.legs) {
-      LegRows made;
-      if (one.resolve && !is_literal(*one.resolve)) made.rows.push_back(make_row(*one.resolve));
-      for (const AddressAttempt& address : one.addresses) {
-        made.rows.push_back(make_row(address, one, now));
-      }
-      legs.push_back(std::move(made));
-    }
-  }
+  for (const Cycle& each : cycles_) rows_.push_back(rows_of(each));
   widths_ = measure();
   for (std::size_t index = 0; index < cycles_.size(); ++index) cycle(cycles_[index], rows_[index]);
   legend();
   return std::move(output_);
+}
+
+Drawing::CycleRows Drawing::rows_of(const Cycle& cycle) const {
+  const milliseconds now = since_start(cycle, now_);
+  CycleRows rows;
+  for (const UrlAttempt& one : cycle.legs) {
+    LegRows made;
+    if (one.resolve && !is_literal(*one.resolve)) made.rows.push_back(make_row(*one.resolve));
+    for (const AddressAttempt& address : one.addresses) {
+      made.rows.push_back(make_row(address, one, now));
+    }
+    rows.legs.push_back(std::move(made));
+  }
+  const milliseconds end = end_of_steps(cycle, now);
+  for (const StepAttempt& step : cycle.prepare) {
+    rows.prepare.push_back(make_row(step, Phase::prepare, end, runs(cycle)));
+  }
+  for (const StepAttempt& step : cycle.script) {
+    rows.script.push_back(make_row(step, Phase::script, end, runs(cycle)));
+  }
+  return rows;
 }
 
 Widths Drawing::measure() const {
@@ -120,15 +157,18 @@ Widths Drawing::measure() const {
   constexpr std::size_t widest_bar = 64;
   std::size_t label = 0;
   std::array<std::size_t, 3> figures{};
-  for (const auto& legs : rows_) {
-    for (const LegRows& each : legs) {
-      for (const AttemptRow& one : each.rows) {
-        label = std::max(label, display_width(one.label));
-        for (std::size_t form = 0; form < figures.size(); ++form) {
-          figures[form] = std::max(figures[form], display_width(one.figures[form]));
-        }
+  const auto fit = [&](const std::vector<AttemptRow>& rows) {
+    for (const AttemptRow& one : rows) {
+      label = std::max(label, display_width(one.label));
+      for (std::size_t form = 0; form < figures.size(); ++form) {
+        figures[form] = std::max(figures[form], display_width(one.figures[form]));
       }
     }
+  };
+  for (const CycleRows& cycle : rows_) {
+    fit(cycle.prepare);
+    for (const LegRows& each : cycle.legs) fit(each.rows);
+    fit(cycle.script);
   }
   const auto room_beside = [&](std::size_t columns) {
     const std::size_t taken = margin + 2 * gap + columns;
@@ -165,13 +205,27 @@ void Drawing::heading(const Cycle& cycle) {
              " " + canvas_.painted(rest, Color::dim) + "\n";
 }
 
-void Drawing::cycle(const Cycle& cycle, const std::vector<LegRows>& legs) {
+void Drawing::cycle(const Cycle& cycle, const CycleRows& rows) {
   heading(cycle);
   const milliseconds length = length_of(cycle, since_start(cycle, now_));
-  for (std::size_t index = 0; index < legs.size(); ++index) {
-    leg(cycle.legs[index], legs[index], length);
+  steps(cycle.prepare, rows.prepare, length, runs(cycle));
+  for (std::size_t index = 0; index < rows.legs.size(); ++index) {
+    leg(cycle.legs[index], rows.legs[index], length);
   }
+  steps(cycle.script, rows.script, length, runs(cycle));
   outcome(cycle);
+}
+
+void Drawing::steps(const std::vector<StepAttempt>& steps, const std::vector<AttemptRow>& rows,
+                    milliseconds length, bool running) {
+  for (std::size_t index = 0; index < steps.size(); ++index) {
+    row(rows[index], length);
+    if (!steps[index].waits_for.empty()) {
+      under((running ? "waits for " : "waited in vain for ") + visible(steps[index].waits_for),
+            running ? Color::yellow : Color::red);
+    }
+    if (steps[index].failure) failed(*steps[index].failure);
+  }
 }
 
 void Drawing::leg(const UrlAttempt& leg, const LegRows& rows, milliseconds length) {
@@ -248,6 +302,8 @@ bool Drawing::drawn_already(const Cycle& cycle, const ShownFailure& failure) con
   const auto same = [&](const std::optional<ShownFailure>& other) {
     return other && other->error == failure.error && failure.message.ends_with(other->message);
   };
+  const auto told = [&](const StepAttempt& step) { return same(step.failure); };
+  if (std::ranges::any_of(cycle.prepare, told)) return true;
   return std::ranges::any_of(cycle.legs, [&](const UrlAttempt& leg) {
     return (leg.resolve && same(leg.resolve->failure)) ||
            std::ranges::any_of(leg.addresses,
@@ -266,7 +322,10 @@ void Drawing::outcome(const Cycle& cycle) {
     under(std::string(canvas_.either("→ ", "-> ")) + text, Color::green);
     if (cycle.session->failure) failed(*cycle.session->failure);
   } else if (cycle.ended && !cycle.failure) {
-    under(std::string(canvas_.either("→ ", "-> ")) + "connected", Color::green);
+    const bool opening =
+        std::ranges::any_of(cycle.script, [](const StepAttempt& step) { return !step.took; });
+    under(std::string(canvas_.either("→ ", "-> ")) + (opening ? "is being opened" : "connected"),
+          opening ? Color::yellow : Color::green);
   }
   if (!cycle.next) return;
   const std::string arrow(canvas_.either("→ ", "-> "));
@@ -298,6 +357,14 @@ void Drawing::legend() {
 
 }  // namespace
 
+Canvas canvas_of(const Console& console) noexcept {
+  Canvas canvas;
+  if (const std::size_t columns = console.size().columns; columns > 0) canvas.width = columns;
+  canvas.unicode = console.output_unicode();
+  canvas.colors = console.output_colors();
+  return canvas;
+}
+
 std::string draw_cycles(std::span<const Cycle> cycles, SystemTime now, const Canvas& canvas) {
   return Drawing(cycles, now, canvas).draw();
 }
@@ -322,6 +389,7 @@ std::string reason_of(const NextStep& next) {
   if (next.rule == "paused") return "because a person paused it";
   if (next.rule == "resumed") return "because a person resumed it";
   if (next.rule == "reconnect_requested") return "because a person asked for a new session";
+  if (next.rule == "reconfigured") return "because the configuration changed";
   if (next.rule == "lifetime") return "because the session was as old as lifetime allows";
   if (next.rule.ends_with("budget") || next.rule.starts_with("connects")) {
     return "because " + visible(next.rule) + " allows no connect before";

@@ -7,6 +7,7 @@
 
 #include "cli/attempts.hpp"
 #include "cli/color.hpp"
+#include "cli/console.hpp"
 
 namespace wskeep::cli {
 
@@ -23,6 +24,9 @@ struct Canvas {
     return paint(text, color, colors);
   }
 };
+
+/// The console's, as wide as the terminal is; 80 columns where it is none.
+[[nodiscard]] Canvas canvas_of(const Console& console) noexcept;
 
 /// The cycles, oldest first, each with a line for the look-up and for each address, whose stages
 /// are a bar to the scale of the cycle; and a legend. What runs is drawn up to `now`. Nothing in

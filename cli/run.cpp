@@ -21,11 +21,26 @@ struct Runner {
     return run_control(options, command, console);
   }
   ExitCode operator()(const TailCommand& command) { return run_tail(options, command, console); }
+  ExitCode operator()(const TopCommand& command) { return run_top(options, command, console); }
   ExitCode operator()(const SendCommand& command) { return run_send(options, command, console); }
   ExitCode operator()(const CheckCommand& command) { return run_check(options, command, console); }
   ExitCode operator()(const StatusCommand& command) {
     return run_status(options, command, console);
   }
+  ExitCode operator()(const ReloadCommand& command) {
+    return run_reload(options, command, console);
+  }
+  ExitCode operator()(const HealthCommand& command) {
+    return run_health(options, command, console);
+  }
+  ExitCode operator()(const SchemaCommand& command) {
+    return run_schema(options, command, console);
+  }
+  ExitCode operator()(const InitCommand& command) { return run_init(options, command, console); }
+  ExitCode operator()(const DryRunCommand& command) {
+    return run_dry_run(options, command, console);
+  }
+  ExitCode operator()(const DiffCommand& command) { return run_diff(options, command, console); }
 };
 
 }  // namespace

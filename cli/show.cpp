@@ -6,12 +6,15 @@
 #include <string>
 #include <string_view>
 
+#include "cli/attempt_row.hpp"
+#include "cli/attempts.hpp"
 #include "cli/commands.hpp"
 #include "cli/facts.hpp"
 #include "cli/format.hpp"
 #include "cli/json_access.hpp"
 #include "cli/request.hpp"
 #include "cli/show.hpp"
+#include "cli/show_traffic.hpp"
 
 namespace wskeep::cli {
 
@@ -20,13 +23,15 @@ namespace {
 using boost::json::object;
 
 /// What the groups below have; whatever else a daemon tells is shown at the end.
-constexpr std::array<std::string_view, 29> known_fields{
-    "name",         "state",         "since",         "url",         "remote_address",
-    "messages_in",  "messages_out",  "bytes_in",      "bytes_out",   "round_trip_ms",
-    "last_error",   "subscribers",   "local_address", "http_status", "http_headers",
-    "subprotocol",  "compression",   "tls",           "sessions",    "bandwidth",
-    "next_attempt", "ring",          "urls",          "proxy",       "policy",
-    "budgets",      "connected_url", "renewal",       "warnings"};
+constexpr std::array<std::string_view, 32> known_fields{
+    "name",           "state",         "since",          "url",
+    "remote_address", "messages_in",   "messages_out",   "bytes_in",
+    "bytes_out",      "round_trip_ms", "last_error",     "subscribers",
+    "local_address",  "http_status",   "http_headers",   "subprotocol",
+    "compression",    "tls",           "sessions",       "bandwidth",
+    "next_attempt",   "ring",          "urls",           "proxy",
+    "policy",         "budgets",       "connected_url",  "renewal",
+    "warnings",       "readers",       "slowest_reader", "certificate_faults"};
 
 std::string bytes_of(const object& fields, std::string_view key) {
   const auto bytes = number_of(fields, key);
@@ -81,6 +86,19 @@ void add_warnings(Facts& facts, const object& fields) {
   }
 }
 
+/// What the server's certificates were refused for.
+void add_certificate_faults(Facts& facts, const object& fields) {
+  const auto* faults = array_of(fields, "certificate_faults");
+  if (faults == nullptr) return;
+  facts.group("Faults of the certificate");
+  for (const boost::json::value& each : *faults) {
+    const object* fault = each.if_object();
+    // Those that were passed over stand with TLS.
+    if (fault == nullptr || text_of(*fault, "severity") != "fatal") continue;
+    facts.add("fatal", text_of(*fault, "error") + ": " + text_of(*fault, "message"), Color::red);
+  }
+}
+
 void add_error(Facts& facts, const object& fields) {
   const object* error = object_of(fields, "last_error");
   if (error == nullptr) return;
@@ -92,21 +110,11 @@ void add_error(Facts& facts, const object& fields) {
   facts.add("close code", member(*error, "close_code"));
 }
 
-void add_traffic(Facts& facts, const object& fields) {
-  facts.group("Traffic");
-  const object* rates = object_of(fields, "bandwidth");
-  for (const std::string direction : {"in", "out"}) {
-    const auto messages = count_of(fields, "messages_" + direction);
-    if (!messages) continue;
-    std::string text =
-        format_count(*messages) + " messages, " + bytes_of(fields, "bytes_" + direction);
-    if (rates != nullptr) {
-      const auto per_second = number_of(*rates, direction + "_messages_per_second");
-      const std::string bytes = bytes_of(*rates, direction + "_bytes_per_second");
-      if (per_second) text += "; now " + format_rate(*per_second) + "/s, " + bytes + "/s";
-    }
-    facts.add(direction, text);
-  }
+std::string duration_of(const object& fields, std::string_view key) {
+  const auto count = number_of(fields, key);
+  if (!count) return {};
+  return format_duration(
+      std::chrono::milliseconds(static_cast<std::int64_t>(std::clamp(*count, 0.0, 1e15))));
 }
 
 void add_ring(Facts& facts, const object& fields) {
@@ -122,15 +130,11 @@ void add_ring(Facts& facts, const object& fields) {
                                     " to " + std::to_string(*last) + ")");
   }
   facts.add("memory", bytes_of(*ring, "bytes") + " of " + bytes_of(*ring, "capacity"));
+  const auto span = count_of(*ring, "span_ms");
+  if (span && first && last && *first <= *last)
+    facts.add("goes back", duration_of(*ring, "span_ms"));
   const std::string epoch = text_of(*ring, "epoch");
   if (!epoch.empty()) facts.add("cursor", epoch + ":" + std::to_string(last.value_or(0)));
-}
-
-std::string duration_of(const object& fields, std::string_view key) {
-  const auto count = number_of(fields, key);
-  if (!count) return {};
-  return format_duration(
-      std::chrono::milliseconds(static_cast<std::int64_t>(std::clamp(*count, 0.0, 1e15))));
 }
 
 /// `401: slow, 4000-4999: stop`, what is configured before the defaults.
@@ -180,6 +184,32 @@ void add_budgets(Facts& facts, const object& fields) {
                   duration_of(*budget, "per_ms") + (host.empty() ? "" : ", to " + host),
               used >= limit ? Color::red : color);
   }
+}
+
+/// What the last attempt prepared, and the steps of its session's opening.
+void add_steps(Facts& facts, const Attempts& attempts) {
+  if (attempts.cycles.empty()) return;
+  const Cycle& cycle = attempts.cycles.back();
+  const bool runs = !cycle.session && !cycle.failure;
+  const auto add = [&](const std::string& title, const std::vector<StepAttempt>& steps) {
+    if (steps.empty()) return;
+    facts.group(title);
+    for (const StepAttempt& step : steps) {
+      const std::string label = step.step + (step.kind.empty() ? "" : " " + step.kind);
+      if (step.took) {
+        facts.add(label, span_text(*step.took));
+        continue;
+      }
+      std::string text = runs ? "is being done" : "was not done";
+      if (!step.waits_for.empty()) {
+        text += (runs ? ": waits for " : ": waited in vain for ") + step.waits_for;
+      }
+      if (step.failure) text += ": " + step.failure->message;
+      facts.add(label, text, runs ? Color::yellow : Color::red);
+    }
+  };
+  add("Before connecting", cycle.prepare);
+  add("Opening", cycle.script);
 }
 
 void add_http(Facts& facts, const object& fields) {
@@ -270,16 +300,20 @@ void add_others(Facts& facts, const object& fields) {
 
 }  // namespace
 
-std::string render_connection(std::string_view body, SystemTime now, bool colors) {
+std::string render_connection(std::string_view body, const Attempts& attempts, SystemTime now,
+                              bool colors) {
   const object fields = parse_object(body);
   Facts facts(colors);
   add_state(facts, fields, now);
   add_warnings(facts, fields);
   add_error(facts, fields);
+  add_certificate_faults(facts, fields);
   add_policy(facts, fields);
   add_budgets(facts, fields);
   add_traffic(facts, fields);
+  add_readers(facts, fields);
   add_ring(facts, fields);
+  add_steps(facts, attempts);
   add_http(facts, fields);
   add_tls(facts, fields, now);
   add_others(facts, fields);
@@ -287,10 +321,16 @@ std::string render_connection(std::string_view body, SystemTime now, bool colors
 }
 
 ExitCode run_show(const Options& options, const ShowCommand& command, const Console& console) {
-  const std::string body = fetch(options, connection_path(command.name), command.name);
-  console.print(options.json ? body + "\n"
-                             : render_connection(body, std::chrono::system_clock::now(),
-                                                 console.output_colors()));
+  const std::string path = connection_path(command.name);
+  const std::string body = fetch(options, path, command.name);
+  if (options.json) {
+    console.print(body + "\n");
+    return ExitCode::ok;
+  }
+  const Attempts attempts =
+      parse_attempts(parse_object(fetch(options, path + "/attempts", command.name)));
+  console.print(
+      render_connection(body, attempts, std::chrono::system_clock::now(), console.output_colors()));
   return ExitCode::ok;
 }
 

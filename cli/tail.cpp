@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <chrono>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <thread>
@@ -33,6 +35,8 @@ class Tail {
 
  private:
   [[nodiscard]] std::string target() const;
+  [[nodiscard]] std::string cursors() const;
+  [[nodiscard]] std::string subject() const;
   /// Until the limit (true) or the daemon's end of it (false).
   bool follow(ipc::MessageStream& stream);
   void received(Opcode type, std::string_view data);
@@ -49,15 +53,36 @@ class Tail {
   const Console& console_;
   TailPrinter printer_;
   std::uint64_t printed_ = 0;
-  std::string epoch_;
-  std::optional<std::uint64_t> seen_;  ///< the last sequence number that is done with
+  struct Seen {
+    std::string epoch;
+    std::uint64_t sequence = 0;  ///< the last that is done with
+  };
+  std::map<std::string, Seen, std::less<>> seen_;  ///< by connection; "" where there is but one
+  const std::string all_of_it_;                    ///< the name of what has none
   std::optional<CommandError> nonsense_;
   milliseconds retry_{0};
 };
 
+std::string Tail::cursors() const {
+  std::string text;
+  for (const auto& [name, seen] : seen_) {
+    if (!text.empty()) text += ',';
+    if (!name.empty()) text += name + '=';
+    text += seen.epoch + ':' + std::to_string(seen.sequence);
+  }
+  return text;
+}
+
 std::string Tail::target() const {
-  std::string target = connection_path(command_.name) + "/messages?gap=skip";
-  if (seen_) return target + "&after=" + epoch_ + ":" + std::to_string(*seen_);
+  std::string target =
+      command_.source == TailSource::events
+          ? "/v1/events"
+          : connection_path(command_.source == TailSource::all ? "*" : command_.name) + "/messages";
+  target += "?gap=skip";
+  if (!command_.contains.empty()) target += "&contains=" + percent_encode(command_.contains);
+  for (const std::string& where : command_.where) target += "&json=" + percent_encode(where);
+  if (!command_.opcode.empty()) target += "&opcode=" + command_.opcode;
+  if (!seen_.empty()) return target + "&after=" + percent_encode(cursors());
   if (!command_.after.empty()) return target + "&after=" + percent_encode(command_.after);
   if (!command_.from.empty()) return target + "&from=" + command_.from;
   return target;
@@ -79,31 +104,43 @@ void Tail::event(std::string_view text) {
   const std::optional<Event> event = parse_event(text);
   if (!event) return;
   if (command_.events) printer_.event(text);
+  const std::string& of = command_.source == TailSource::all ? event->connection : all_of_it_;
+  const std::string& name = command_.source == TailSource::connection ? command_.name : of;
   if (event->name == "hello") {
-    epoch_ = event->epoch;
-    if (event->next > 0) seen_ = event->next - 1;
+    Seen& seen = seen_[of];
+    seen.epoch = event->epoch;
+    if (event->next > 0) seen.sequence = event->next - 1;
     if (event->state != "ready" && !event->state.empty()) {
-      remark(command_.name + " is " + event->state + "; its messages follow when it is ready");
+      remark(name + " is " + event->state + "; its messages follow when it is ready");
     }
     return;
   }
-  if (event->name == "gap" && event->from > 0) seen_ = event->to;
-  remark(describe_event(*event, command_.name));
+  if (event->name == "gap" && event->from > 0) seen_[of].sequence = event->to;
+  if (event->name == "removed") seen_.erase(of);
+  const std::string sentence = describe_event(*event, name);
+  if (sentence.empty()) return;
+  remark(event->name == "gap" && command_.source == TailSource::all ? name + ": " + sentence
+                                                                    : sentence);
 }
 
 void Tail::received(Opcode type, std::string_view data) {
   if (done() || nonsense_) return;
   if (type == Opcode::text && is_event(data)) return event(data);
-  const std::optional<ReceivedMessage> message = parse_message(data);
+  const bool named = command_.source == TailSource::all;
+  const std::optional<ReceivedMessage> message = parse_message(data, named);
   if (!message) {
     nonsense_.emplace(ExitCode::failed,
                       "the daemon sent a message without its number in front: are wskeep and "
                       "wskeepd of the same version?");
     return;
   }
-  printer_.message(type, *message);
-  seen_ = message->sequence;
-  ++printed_;
+  if (command_.source == TailSource::events) {
+    printer_.happening(message->payload);
+  } else {
+    printer_.message(type, *message);
+  }
+  seen_[std::string(message->connection)].sequence = message->sequence;
+  if (!message->goes_on()) ++printed_;
 }
 
 bool Tail::follow(ipc::MessageStream& stream) {
@@ -122,6 +159,11 @@ bool Tail::follow(ipc::MessageStream& stream) {
   return false;
 }
 
+std::string Tail::subject() const {
+  if (command_.source == TailSource::events) return "events";
+  return command_.source == TailSource::all ? "all connections" : command_.name;
+}
+
 std::optional<CommandError> Tail::attempt() {
   try {
     auto stream = ipc::MessageStream::open(options_.socket, target(), options_.timeout);
@@ -129,7 +171,7 @@ std::optional<CommandError> Tail::attempt() {
     const auto& close = *stream.ended();
     std::string why = close.reason.empty() ? std::string() : ", " + close.reason;
     return CommandError(ExitCode::disconnected, "the daemon ended the subscription to " +
-                                                    command_.name + " (close code " +
+                                                    subject() + " (close code " +
                                                     std::to_string(close.code) + why + ")");
   } catch (const ipc::Refusal& refusal) {
     const CommandError why = refused(refusal, command_.name);

@@ -23,6 +23,8 @@ class TailPrinter {
   explicit TailPrinter(TailStyle style) noexcept : style_(style) {}
 
   void message(websocket::Opcode type, const ReceivedMessage& message);
+  /// An event of the daemon: for people, or as it came.
+  void happening(std::string_view json);
   /// An event as it came.
   void event(std::string_view text);
 
@@ -34,6 +36,7 @@ class TailPrinter {
 
   TailStyle style_;
   std::string batch_;
+  bool inside_ = false;  ///< a message that comes in parts
 };
 
 }  // namespace wskeep::cli

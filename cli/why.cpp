@@ -67,11 +67,8 @@ ExitCode run_why(const Options& options, const WhyCommand& command, const Consol
     console.print(render_json(connection, timeline, attempts, count));
     return ExitCode::ok;
   }
-  Canvas canvas;
-  if (const std::size_t columns = console.size().columns; columns > 0) canvas.width = columns;
-  canvas.unicode = console.output_unicode();
-  canvas.colors = console.output_colors();
-  console.print(render_text(connection, attempts, command.cycles.value_or(usual_cycles), canvas));
+  console.print(
+      render_text(connection, attempts, command.cycles.value_or(usual_cycles), canvas_of(console)));
   return ExitCode::ok;
 }
 

@@ -2,11 +2,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "config/template.hpp"
 #include "config/text.hpp"
 #include "config/url.hpp"
 
@@ -25,6 +27,50 @@ struct Rate {
   friend bool operator==(const Rate&, const Rate&) = default;
 };
 
+/// So many bytes in any stretch of that length: `1MiB/1s`.
+struct ByteRate {
+  std::uint64_t bytes = 0;  ///< 0: no limit
+  Milliseconds per{0};
+
+  [[nodiscard]] bool off() const noexcept { return bytes == 0; }
+  friend bool operator==(const ByteRate&, const ByteRate&) = default;
+};
+
+/// How fast local apps may publish.
+struct PublishLimits {
+  Rate rate;       ///< messages
+  ByteRate bytes;  ///< of their payload
+
+  [[nodiscard]] bool off() const noexcept { return rate.off() && bytes.off(); }
+  friend bool operator==(const PublishLimits&, const PublishLimits&) = default;
+};
+
+/// An entry of a list of who may do something. Names are looked up when the file is read.
+struct Principal {
+  enum class Kind : std::uint8_t {
+    anyone,  ///< whoever may open the socket
+    daemon,  ///< the user that the daemon runs as
+    user,
+    group,
+  };
+  Kind kind = Kind::anyone;
+  std::uint32_t id = 0;  ///< of the user or the group
+  std::string text{};    ///< as in the file
+
+  friend bool operator==(const Principal&, const Principal&) = default;
+};
+
+using Principals = std::vector<Principal>;
+
+/// Who may do what. Nothing: what stands further out holds.
+struct Access {
+  std::optional<Principals> subscribe{};
+  std::optional<Principals> publish{};
+  std::optional<Principals> control{};
+
+  friend bool operator==(const Access&, const Access&) = default;
+};
+
 struct Timeouts {
   Milliseconds connect{60'000};   ///< a whole cycle: names, all addresses, proxy, TLS, upgrade
   Milliseconds address{10'000};   ///< one address: TCP, proxy, TLS, upgrade
@@ -35,6 +81,7 @@ struct Timeouts {
   Milliseconds first_message{0};  ///< from the 101 to the first whole message; 0: off
   Milliseconds silence{0};        ///< between whole messages, whatever pings say; 0: off
   Milliseconds close{5'000};      ///< from our Close frame to the end of the TCP connection
+  Milliseconds publish{10'000};   ///< within a message that is sent in parts, nothing from its app
 };
 
 enum class Family : std::uint8_t { any, ipv4, ipv6 };
@@ -119,10 +166,20 @@ struct Tls {
 /// are left.
 enum class Gap : std::uint8_t { close, skip };
 
+/// How a message of more than `max_message` is passed on: not at all, or in parts as they come.
+enum class Passing : std::uint8_t { message, stream };
+
+/// Messages of local apps that wait until the connection is ready.
+struct Outbox {
+  std::uint32_t messages = 1000;
+  std::uint64_t bytes = 1U << 20U;  ///< of their payload
+  Milliseconds ttl{0};              ///< how long one may wait; 0: none waits
+};
+
 /// Exclusive, and so with a header Authorization or a user in the URL.
 struct Authorization {
-  Text basic;   ///< "user:password"
-  Text bearer;  ///< the token
+  Template basic;   ///< "user:password"
+  Template bearer;  ///< the token
 };
 
 /// Addresses of a host that no name server is asked for.
@@ -133,6 +190,8 @@ struct ResolveOverride {
 
   friend bool operator==(const ResolveOverride&, const ResolveOverride&) = default;
 };
+
+struct SessionScript;  // config/session.hpp
 
 /// Everything that can stand under `defaults` as well as in a connection.
 struct ConnectionSettings {
@@ -145,38 +204,67 @@ struct ConnectionSettings {
   Tls proxy_tls;  ///< for an https proxy
   std::vector<ResolveOverride> resolve;
   Authorization authorization;
-  std::uint32_t redirects = 0;                        ///< how many are followed in a row
-  std::vector<std::pair<std::string, Text>> headers;  ///< in the order of the file
+  std::uint32_t redirects = 0;                            ///< how many are followed in a row
+  std::vector<std::pair<std::string, Template>> headers;  ///< in the order of the file
   std::vector<std::string> subprotocols;
   bool compression = false;               ///< offer permessage-deflate (RFC 7692)
   std::uint64_t history = 1U << 20U;      ///< bytes of the ring
   std::uint64_t max_message = 1U << 20U;  ///< bytes of one message's payload, after inflating
   std::uint64_t send_buffer = 1U << 20U;  ///< bytes waiting for upstream before publishers wait
-  Rate send_rate;                         ///< frames to upstream, control frames too
-  Milliseconds lifetime{0};               ///< a session is renewed when it is that old; 0: never
+  Passing receive = Passing::message;
+  Passing send = Passing::message;
+  Outbox outbox;
+  Rate send_rate;            ///< frames to upstream, control frames too
+  Milliseconds lifetime{0};  ///< a session is renewed when it is that old; 0: never
+  std::shared_ptr<const SessionScript> session{};  ///< null: nothing is said or awaited
   Milliseconds patience{100};  ///< how long a reader about to be lapped may hold upstream up
   Gap gap = Gap::close;
+  PublishLimits publish;  ///< of all local apps together
+  Access access;          ///< nothing: what `ipc.access` says
 };
 
 struct Connection {
-  std::string name;        ///< [A-Za-z0-9_.-]{1,64}, stands in URLs and metric labels
-  std::vector<Text> urls;  ///< one or more; read anew at each attempt
+  std::string name;            ///< [A-Za-z0-9_.-]{1,64}, stands in URLs and metric labels
+  std::vector<Template> urls;  ///< one or more; read anew at each attempt
   ConnectionSettings settings;
 };
 
 struct IpcLimits {
-  std::uint32_t clients = 4096;             ///< local sockets at once
-  std::uint64_t request_head = 16U << 10U;  ///< bytes of a request line and its headers
+  std::uint32_t clients = 4096;                 ///< local sockets at once
+  std::uint32_t clients_per_user = 2048;        ///< and of any one uid
+  std::uint32_t subscriptions = 4096;           ///< local apps that read, at once
+  std::uint32_t subscriptions_per_user = 2048;  ///< and of any one uid
+  std::uint32_t reserved_descriptors = 64;      ///< file descriptors that no local app gets
+  std::uint64_t in_flight = 256U << 20U;        ///< bytes held for local apps, over all of them
+  PublishLimits publish;                        ///< of any one client
+  std::uint64_t request_head = 16U << 10U;      ///< bytes of a request line and its headers
   std::uint64_t subscriber_buffer =
-      256U << 10U;               ///< bytes of encoded messages a reader may leave unread
-  Milliseconds request{10'000};  ///< from the first byte of a request to its last
-  Milliseconds idle{60'000};     ///< a kept-alive HTTP client that asks nothing
+      256U << 10U;                     ///< bytes of encoded messages a reader may leave unread
+  Milliseconds request{10'000};        ///< from the first byte of a request to its last
+  Milliseconds idle{60'000};           ///< a kept-alive HTTP client that asks nothing
+  Milliseconds comments{15'000};       ///< between two comments to who reads server-sent events
+  std::uint32_t filters = 64;          ///< different ones on one connection
+  std::uint64_t filter = 4U << 10U;    ///< bytes of one filter's text
+  std::uint64_t events = 256U << 10U;  ///< bytes of the daemon's own events that are kept
+};
+
+/// A Unix socket beside `ipc.socket`.
+struct LocalSocket {
+  std::string path;
+  std::uint32_t mode = 0660;
+  std::string group;  ///< empty: the daemon's own
+  Access access;      ///< for those who come by it, beside what the connection says
+
+  friend bool operator==(const LocalSocket&, const LocalSocket&) = default;
 };
 
 struct Ipc {
   std::string socket = "/run/wskeep/wskeep.sock";
-  std::uint32_t mode = 0660;  ///< of the socket file
-  std::string group;          ///< that owns the socket file; empty: the daemon's own
+  std::uint32_t mode = 0660;         ///< of the socket file
+  std::string group;                 ///< that owns the socket file; empty: the daemon's own
+  std::vector<LocalSocket> sockets;  ///< further ones
+  std::string allow_origin;          ///< for browsers behind a proxy; empty: none
+  Access access;
   IpcLimits limits;
 };
 

@@ -23,16 +23,26 @@ struct TypeText {
            format_duration(RateValue::shortest) + " to " + format_duration(RateValue::longest) +
            ", or off";
   }
+  std::string operator()(const ByteRateValue& /*value*/) const {
+    return "size in a duration such as 1MiB/s, or off";
+  }
   std::string operator()(const FlagValue& /*value*/) const { return "true or false"; }
   std::string operator()(const ChoiceValue& value) const { return joined(value.names, "or"); }
   std::string operator()(const ModeValue& /*value*/) const { return "octal mode in quotes"; }
   std::string operator()(const StringValue& value) const { return std::string(value.type); }
   std::string operator()(const TextValue& value) const { return std::string(value.type); }
+  std::string operator()(const TemplateValue& value) const { return std::string(value.type); }
   std::string operator()(const StringsValue& value) const { return std::string(value.type); }
   std::string operator()(const FaultsValue& value) const {
     return "list of " + joined(value.names, "and");
   }
   std::string operator()(const CodeRulesValue& value) const { return std::string(value.type); }
+  std::string operator()(const PrincipalsValue& /*value*/) const {
+    return "list of user:NAME, group:NAME, uid:N, gid:N, root, daemon and anyone";
+  }
+  std::string operator()(const SocketsValue& /*value*/) const {
+    return "list of up to 16 maps of path, mode, group and access";
+  }
   std::string operator()(const UrlsValue& /*value*/) const {
     return "ws:// or wss:// URL, or a list of 1 to 16";
   }
@@ -41,6 +51,9 @@ struct TypeText {
     return "map of hosts to an IP address or a list of up to 16";
   }
   std::string operator()(const HostRatesValue& /*value*/) const { return "map of hosts to rates"; }
+  std::string operator()(const SessionValue& /*value*/) const {
+    return "map, see [session](session.md), or off";
+  }
 
  private:
   static std::string or_off(bool allowed) { return allowed ? ", or off" : ""; }
@@ -60,6 +73,10 @@ struct DefaultText {
     return value.zero_is_off && count == 0 ? "off" : std::to_string(count);
   }
   std::string operator()(const RateValue& value) const { return format_rate(value.member(draft)); }
+  std::string operator()(const ByteRateValue& value) const {
+    return format_byte_rate(value.member(draft));
+  }
+  std::string operator()(const PrincipalsValue& value) const { return std::string(value.initial); }
   std::string operator()(const FlagValue& value) const {
     return value.member(draft) ? "true" : "false";
   }

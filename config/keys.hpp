@@ -2,12 +2,15 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
 #include "config/config.hpp"
+#include "config/request_templates.hpp"
+#include "config/session_load.hpp"
 
 /// The one table of all keys. The loader reads by it, the reference is written from it, and
 /// defaults come from the members that it names, so that each is stated once.
@@ -16,8 +19,10 @@ namespace wskeep::config {
 /// What keys are read into.
 struct Draft {
   Config config;
-  Connection connection;  ///< the one being read, or `defaults`
-  std::vector<Url> urls;  ///< the connection's, as they resolve at load
+  Connection connection;                ///< the one being read, or `defaults`
+  std::vector<Url> urls;                ///< the connection's, as they resolve at load
+  std::vector<SessionSource> sessions;  ///< of `defaults` and of the connection
+  RequestTemplates requests;            ///< whose variables are still to be looked at
 };
 
 struct DurationValue {
@@ -47,6 +52,14 @@ struct RateValue {
   static constexpr Milliseconds longest{std::chrono::hours(7 * 24)};
 
   Rate& (*member)(Draft&);
+};
+
+/// `1MiB/1s`, or `off`.
+struct ByteRateValue {
+  static constexpr std::uint64_t least_bytes = 1;
+  static constexpr std::uint64_t most_bytes = std::uint64_t{1} << 40U;
+
+  ByteRate& (*member)(Draft&);
 };
 
 struct FlagValue {
@@ -80,6 +93,13 @@ struct TextValue {
   bool off_is_none = false;  ///< `off` stands for nothing, as `""` does for all
 };
 
+/// The same, but it can name variables and functions; `error` is then asked at each attempt.
+struct TemplateValue {
+  Template& (*member)(Draft&);
+  std::string_view type;
+  std::string (*error)(std::string_view);
+};
+
 /// A list of texts, none twice. `read` puts one into its normal form, or answers what is wrong with
 /// it, which then follows it in quotes.
 struct StringsValue {
@@ -104,14 +124,23 @@ struct CodeRulesValue {
   std::uint16_t success = 0;  ///< a code that has no place here alone; 0: none
 };
 
+/// Who may do something.
+struct PrincipalsValue {
+  std::optional<Principals>& (*member)(Draft&);
+  std::string_view initial = "none";  ///< what holds where the file says nothing
+};
+
 struct UrlsValue {};
 struct HeadersValue {};
 struct ResolveValue {};
 struct HostRatesValue {};
+struct SessionValue {};
+struct SocketsValue {};
 
-using Value = std::variant<DurationValue, SizeValue, CountValue, RateValue, FlagValue, ChoiceValue,
-                           ModeValue, StringValue, TextValue, StringsValue, FaultsValue,
-                           CodeRulesValue, UrlsValue, HeadersValue, ResolveValue, HostRatesValue>;
+using Value = std::variant<DurationValue, SizeValue, CountValue, RateValue, ByteRateValue,
+                           FlagValue, ChoiceValue, ModeValue, StringValue, TextValue, TemplateValue,
+                           StringsValue, FaultsValue, CodeRulesValue, PrincipalsValue, UrlsValue,
+                           HeadersValue, ResolveValue, HostRatesValue, SessionValue, SocketsValue>;
 
 /// Where a key can stand.
 enum class Scope : std::uint8_t {

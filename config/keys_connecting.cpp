@@ -42,6 +42,8 @@ void add_timeouts(std::vector<Key>& keys) {
       "Between whole messages, whatever pings say", true);
   add("timeouts.close", MEMBER(Milliseconds, connection.settings.timeouts.close),
       "From our Close frame to the end of the TCP connection");
+  add("timeouts.publish", MEMBER(Milliseconds, connection.settings.timeouts.publish),
+      "Nothing from an app in the middle of a message that is sent in parts (`send: stream`)");
 }
 
 void add_connecting(std::vector<Key>& keys) {

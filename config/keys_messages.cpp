@@ -13,12 +13,12 @@ std::string read_subprotocol(std::string& name) {
 void add_upgrade(std::vector<Key>& keys) {
   const KeyAdder add(keys, Scope::inherited);
   add("authorization.basic",
-      TextValue{MEMBER(Text, connection.settings.authorization.basic), "USER:PASSWORD, or off",
-                basic_error, true},
+      TemplateValue{MEMBER(Template, connection.settings.authorization.basic),
+                    "USER:PASSWORD, or off", basic_error},
       "Header Authorization: Basic; `authorization: off` switches both off", true);
   add("authorization.bearer",
-      TextValue{MEMBER(Text, connection.settings.authorization.bearer), "token, or off",
-                bearer_error, true},
+      TemplateValue{MEMBER(Template, connection.settings.authorization.bearer), "token, or off",
+                    bearer_error},
       "Header Authorization: Bearer", true);
   add("redirects", CountValue{MEMBER(std::uint32_t, connection.settings.redirects), 0, 10, true},
       "How many redirects are followed in a row");
@@ -37,7 +37,20 @@ void add_messages(std::vector<Key>& keys) {
   add("history", SizeValue{MEMBER(std::uint64_t, connection.settings.history), 4 * kib, gib},
       "Memory that keeps received messages for readers");
   add("max_message", SizeValue{MEMBER(std::uint64_t, connection.settings.max_message), 1, gib},
-      "Largest message to receive, after inflating");
+      "Largest message, after inflating; larger ones are refused, or passed on in parts");
+  add("receive", choice({"message", "stream"}, MEMBER(Passing, connection.settings.receive)),
+      "Frames over `max_message` end the session, or are passed on in parts as they arrive");
+  add("send", choice({"message", "stream"}, MEMBER(Passing, connection.settings.send)),
+      "The same for messages of local apps: refused, or sent in parts as they arrive");
+  add("outbox.ttl",
+      DurationValue{MEMBER(Milliseconds, connection.settings.outbox.ttl), shortest, day, true},
+      "How long messages of local apps wait for the connection; off: they are rejected at once",
+      true);
+  add("outbox.messages",
+      CountValue{MEMBER(std::uint32_t, connection.settings.outbox.messages), 1, 1'000'000},
+      "How many may wait");
+  add("outbox.bytes", SizeValue{MEMBER(std::uint64_t, connection.settings.outbox.bytes), kib, gib},
+      "Bytes of them");
   add("send_buffer", SizeValue{MEMBER(std::uint64_t, connection.settings.send_buffer), kib, gib},
       "Bytes that wait for upstream before publishers wait");
   add("send_rate", RateValue{MEMBER(Rate, connection.settings.send_rate)},
@@ -52,6 +65,21 @@ void add_messages(std::vector<Key>& keys) {
       "How long a reader about to be lapped may hold upstream up");
   add("gap", choice({"close", "skip"}, MEMBER(Gap, connection.settings.gap)),
       "What a plain reader that was lapped gets: its end, or what is left");
+  add("publish_rate", RateValue{MEMBER(Rate, connection.settings.publish.rate)},
+      "Messages that all local apps together may send");
+  add("publish_bytes", ByteRateValue{MEMBER(ByteRate, connection.settings.publish.bytes)},
+      "Bytes of them");
+  add("access.subscribe",
+      PrincipalsValue{MEMBER(std::optional<Principals>, connection.settings.access.subscribe)},
+      "Who may read; none: whom `ipc.access.subscribe` names");
+  add("access.publish",
+      PrincipalsValue{MEMBER(std::optional<Principals>, connection.settings.access.publish)},
+      "Who may send; none: whom `ipc.access.publish` names");
+  add("access.control",
+      PrincipalsValue{MEMBER(std::optional<Principals>, connection.settings.access.control)},
+      "Who may reconnect, pause and resume; none: whom `ipc.access.control` names");
+  add("session", SessionValue{},
+      "What is said to upstream and awaited of it; merged key by key with that under `defaults`");
 }
 
 }  // namespace wskeep::config

@@ -1,21 +1,12 @@
+#include <algorithm>
+
 #include "config/characters.hpp"
 #include "config/key_groups.hpp"
 #include "config/listen.hpp"
+#include "config/principal.hpp"
 
 namespace wskeep::config {
 namespace {
-
-// The path has to fit into sockaddr_un with its end mark.
-std::string socket_error(std::string_view path) {
-  return path.empty() || path.size() > 107 || has_control(path) ? "is not a path of 1 to 107 bytes"
-                                                                : "";
-}
-
-std::string group_error(std::string_view name) {
-  return has_control(name) || name.find_first_of(" :/") != std::string_view::npos
-             ? "is not the name of a group"
-             : "";
-}
 
 std::string listen_error(std::string_view text) {
   try {
@@ -26,8 +17,81 @@ std::string listen_error(std::string_view text) {
   }
 }
 
+/// What a browser sends as Origin, or any.
+std::string origin_error(std::string_view origin) {
+  const bool printable = std::all_of(origin.begin(), origin.end(),
+                                     [](char letter) { return letter > ' ' && letter < 0x7F; });
+  const std::size_t host = origin.find("://");
+  const bool whole = host != std::string_view::npos && host > 0 && host + 3 < origin.size() &&
+                     origin.find('/', host + 3) == std::string_view::npos;
+  if (origin.empty() || origin == "*" || (printable && whole)) return "";
+  return "is neither an origin such as https://app.example.com nor *";
+}
+
 std::string path_error(std::string_view path) {
   return path.size() > 4095 || has_control(path) ? "is not a path" : "";
+}
+
+void add_access(std::vector<Key>& keys) {
+  const KeyAdder add(keys, Scope::top);
+  add("ipc.access.subscribe",
+      PrincipalsValue{MEMBER(std::optional<Principals>, config.ipc.access.subscribe), "[anyone]"},
+      "Who may read, where a connection does not say it");
+  add("ipc.access.publish",
+      PrincipalsValue{MEMBER(std::optional<Principals>, config.ipc.access.publish), "[anyone]"},
+      "Who may send, likewise");
+  add("ipc.access.control",
+      PrincipalsValue{MEMBER(std::optional<Principals>, config.ipc.access.control),
+                      "[root, daemon]"},
+      "Who may reconnect, pause and resume, likewise; and reload the configuration");
+}
+
+void add_ipc_limits(std::vector<Key>& keys) {
+  const KeyAdder add(keys, Scope::top);
+  add("ipc.limits.clients", CountValue{MEMBER(std::uint32_t, config.ipc.limits.clients), 1, 65536},
+      "Local sockets open at once");
+  add("ipc.limits.clients_per_user",
+      CountValue{MEMBER(std::uint32_t, config.ipc.limits.clients_per_user), 1, 65536},
+      "Of them, those of any one user");
+  add("ipc.limits.subscriptions",
+      CountValue{MEMBER(std::uint32_t, config.ipc.limits.subscriptions), 1, 65536},
+      "Local apps that read at once");
+  add("ipc.limits.subscriptions_per_user",
+      CountValue{MEMBER(std::uint32_t, config.ipc.limits.subscriptions_per_user), 1, 65536},
+      "Of them, those of any one user");
+  add("ipc.limits.reserved_descriptors",
+      CountValue{MEMBER(std::uint32_t, config.ipc.limits.reserved_descriptors), 8, 65536},
+      "File descriptors that local apps leave to upstreams, beside two for each connection");
+  add("ipc.limits.in_flight",
+      SizeValue{MEMBER(std::uint64_t, config.ipc.limits.in_flight), mib, 1024 * gib},
+      "Unfinished requests and messages of local apps, and answers they have not read; nobody may "
+      "hold more of it than is left");
+  add("ipc.limits.publish_rate", RateValue{MEMBER(Rate, config.ipc.limits.publish.rate)},
+      "Messages that any one local app may send");
+  add("ipc.limits.publish_bytes", ByteRateValue{MEMBER(ByteRate, config.ipc.limits.publish.bytes)},
+      "Bytes of them");
+  add("ipc.limits.request_head",
+      SizeValue{MEMBER(std::uint64_t, config.ipc.limits.request_head), kib, mib},
+      "A request line and its headers");
+  add("ipc.limits.subscriber_buffer",
+      SizeValue{MEMBER(std::uint64_t, config.ipc.limits.subscriber_buffer), kib, gib},
+      "Encoded messages that a reader may leave unread");
+  add("ipc.limits.request",
+      DurationValue{MEMBER(Milliseconds, config.ipc.limits.request), shortest, hour},
+      "From the first byte of a request to its last");
+  add("ipc.limits.idle", DurationValue{MEMBER(Milliseconds, config.ipc.limits.idle), shortest, day},
+      "How long a kept-alive HTTP client may ask nothing");
+  add("ipc.limits.comments",
+      DurationValue{MEMBER(Milliseconds, config.ipc.limits.comments), shortest, hour},
+      "How often a reader of server-sent events is sent a comment, so that one who is gone is "
+      "found");
+  add("ipc.limits.filters", CountValue{MEMBER(std::uint32_t, config.ipc.limits.filters), 1, 4096},
+      "Different filters of readers on one connection at once");
+  add("ipc.limits.filter", SizeValue{MEMBER(std::uint64_t, config.ipc.limits.filter), 16, 64 * kib},
+      "One filter, as it stands in the query");
+  add("ipc.limits.events",
+      SizeValue{MEMBER(std::uint64_t, config.ipc.limits.events), 64 * kib, gib},
+      "History of `/v1/events`");
 }
 
 }  // namespace
@@ -40,19 +104,13 @@ void add_top(std::vector<Key>& keys) {
       "Permissions of the socket file");
   add("ipc.group", StringValue{MEMBER(std::string, config.ipc.group), "name", group_error},
       "Group that owns the socket file; none: the daemon's own");
-  add("ipc.limits.clients", CountValue{MEMBER(std::uint32_t, config.ipc.limits.clients), 1, 65536},
-      "Local sockets open at once");
-  add("ipc.limits.request_head",
-      SizeValue{MEMBER(std::uint64_t, config.ipc.limits.request_head), kib, mib},
-      "A request line and its headers");
-  add("ipc.limits.subscriber_buffer",
-      SizeValue{MEMBER(std::uint64_t, config.ipc.limits.subscriber_buffer), kib, gib},
-      "Encoded messages that a reader may leave unread");
-  add("ipc.limits.request",
-      DurationValue{MEMBER(Milliseconds, config.ipc.limits.request), shortest, hour},
-      "From the first byte of a request to its last");
-  add("ipc.limits.idle", DurationValue{MEMBER(Milliseconds, config.ipc.limits.idle), shortest, day},
-      "How long a kept-alive HTTP client may ask nothing");
+  add("ipc.sockets", SocketsValue{},
+      "Further Unix sockets, each with a file and rights of its own");
+  add("ipc.allow_origin",
+      StringValue{MEMBER(std::string, config.ipc.allow_origin), "origin", origin_error},
+      "Whose pages may read through a proxy (`Access-Control-Allow-Origin`); none: nobody's");
+  add_access(keys);
+  add_ipc_limits(keys);
   add("metrics.listen",
       StringValue{MEMBER(std::string, config.metrics.listen), "ADDRESS:PORT", listen_error},
       "TCP listener for metrics and health; none: only on the local socket");
@@ -71,7 +129,8 @@ void add_top(std::vector<Key>& keys) {
       "TLS handshakes at once on one thread");
   add("state_directory",
       StringValue{MEMBER(std::string, config.state_directory), "path", path_error},
-      "Where budgets outlive the process; none: `$STATE_DIRECTORY`, and without it nowhere");
+      "Where budgets, and what scripts keep, outlive the process; none: `$STATE_DIRECTORY`, and "
+      "without it nowhere");
   add("core_dumps", FlagValue{MEMBER(bool, config.core_dumps)},
       "Whether a crash may leave a core dump, which holds secrets");
   add("shutdown", DurationValue{MEMBER(Milliseconds, config.shutdown), shortest, hour},

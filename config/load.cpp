@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <optional>
 
 #include "config/check.hpp"
 #include "config/document.hpp"
 #include "config/file.hpp"
 #include "config/keys.hpp"
+#include "config/session_load.hpp"
 #include "config/suggest.hpp"
 #include "config/value.hpp"
 
@@ -35,10 +38,35 @@ class Loader {
  public:
   explicit Loader(Problems& problems) : problems_(problems) {}
 
-  Config load(const Element& root) {
+  /// The file that all else hangs on. What is read of it outlives `finish`.
+  void read_main(const Element& root) {
     const std::string allowed = "map with at least 'connections'";
     if (require_kind(root, Element::Kind::map, "", allowed, problems_)) {
       read_root(root);
+    }
+  }
+
+  /// One of those beside it: connections, and nothing else.
+  void read_further(const Element& root) {
+    if (!require_kind(root, Element::Kind::map, "", "map with 'connections'", problems_)) {
+      return;
+    }
+    for_each_entry(root, "", problems_, [&](const Element& key, const Element& value) {
+      if (key.value == "connections") {
+        read_connections(value);
+      } else {
+        problems_.add(key.place, joined_key("", key.value),
+                      "cannot stand in conf.d; allowed: connections");
+      }
+    });
+  }
+
+  /// When all files are read.
+  Config finish() {
+    if (readable_ && names_.empty()) {
+      problems_.add(connections_place_, "connections",
+                    connections_given_ ? "is empty: at least one connection is needed"
+                                       : "is missing: at least one connection is needed");
     }
     return std::move(draft_.config);
   }
@@ -59,28 +87,53 @@ class Loader {
         read_entry(key, value, top);
       }
     });
+    check_sockets(origins);
     if (defaults != nullptr) {
       read_group(*defaults, {{Scope::inherited}, "defaults", "", inherited_});
     }
-    if (connections == nullptr) {
-      problems_.add(root.place, "connections", "is missing: at least one connection is needed");
-    } else {
+    defaults_ = draft_.connection;
+    inherited_sessions_ = draft_.sessions;
+    inherited_requests_ = draft_.requests;
+    readable_ = true;
+    connections_place_ = root.place;
+    if (connections != nullptr) {
       read_connections(*connections);
+    }
+  }
+
+  void check_sockets(const Origins& origins) {
+    const auto origin = origins.find("ipc.sockets");
+    const Ipc& ipc = draft_.config.ipc;
+    if (origin != origins.end() &&
+        std::ranges::find(ipc.sockets, ipc.socket, &LocalSocket::path) != ipc.sockets.end()) {
+      problems_.add(origin->second.place, origin->second.key,
+                    "one of them has the path of ipc.socket");
     }
   }
 
   void read_connections(const Element& node) {
     if (!require_kind(node, Element::Kind::map, "connections", "map of names to connections",
                       problems_)) {
+      readable_ = false;  // there might have been some
       return;
     }
-    if (node.items.empty()) {
-      problems_.add(node.place, "connections", "is empty: at least one connection is needed");
+    if (!connections_given_) {
+      connections_place_ = node.place;
     }
-    const Connection defaults = draft_.connection;
+    connections_given_ = true;
+    const Connection defaults = defaults_.value_or(Connection{});
     for_each_entry(node, "connections", problems_, [&](const Element& name, const Element& value) {
+      const auto [first, is_new] = names_.emplace(name.value, name.place);
+      if (!is_new) {
+        problems_.add(name.place, joined_key("connections", name.value),
+                      "is given twice, first in " + problems_.file(first->second.file) +
+                          " on line " + std::to_string(first->second.line));
+        return;
+      }
       draft_.connection = defaults;
       draft_.urls.clear();
+      draft_.sessions = inherited_sessions_;
+      draft_.requests = inherited_requests_;
       read_connection(name, value);
     });
   }
@@ -103,6 +156,8 @@ class Loader {
     if (!origins.contains("url")) {
       problems_.add(name.place, path, "has no 'url'");
     }
+    draft_.connection.settings.session = read_session(draft_.sessions, problems_);
+    draft_.requests.check(draft_.connection.settings.session.get(), problems_);
     check_connection(draft_, origins, problems_);
     draft_.config.connections.push_back(draft_.connection);
   }
@@ -196,28 +251,101 @@ class Loader {
   Problems& problems_;
   Draft draft_;
   Origins inherited_;
+  std::optional<Connection> defaults_;  ///< when the main file was read
+  std::vector<SessionSource> inherited_sessions_;
+  RequestTemplates inherited_requests_;
+  std::map<std::string, Place> names_;  ///< of the connections so far
+  bool readable_ = false;               ///< all connections could be counted
+  bool connections_given_ = false;
+  Place connections_place_;
 };
+
+constexpr const char* further_folder = "conf.d";
+
+/// What was read of a file says where it came from, whatever file is read then.
+void mark(Element& element, std::size_t file) {
+  element.place.file = file;
+  for (Element& key : element.keys) {
+    mark(key, file);
+  }
+  for (Element& item : element.items) {
+    mark(item, file);
+  }
+}
+
+std::optional<Element> parse_file(std::string yaml, std::size_t number, Problems& problems) {
+  std::optional<Element> document = parse_document(yaml, problems);
+  problems.keep_text(number, std::move(yaml));
+  if (document) {
+    mark(*document, number);
+  }
+  return document;
+}
+
+/// `conf.d/*.yaml` beside a file, by name; those that begin with a dot are left out, as a shell
+/// does.
+std::vector<std::filesystem::path> further_files(const std::filesystem::path& file,
+                                                 Problems& problems) {
+  const std::filesystem::path folder = file.parent_path() / further_folder;
+  std::vector<std::filesystem::path> files;
+  std::error_code error;
+  if (!std::filesystem::exists(folder, error) && !error) {
+    return files;
+  }
+  std::filesystem::directory_iterator at(folder, error);
+  for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    if (name.ends_with(".yaml") && !name.starts_with('.')) {
+      files.push_back(at->path());
+    }
+  }
+  if (error) {
+    problems.enter(folder.string());
+    problems.add({}, "", "cannot be read: " + error.message());
+  }
+  std::ranges::sort(files);
+  return files;
+}
 
 }  // namespace
 
 Config load_text(std::string_view yaml, const std::string& file) {
   Problems problems(file);
-  Config config;
-  if (const std::optional<Element> document = parse_document(yaml, problems)) {
-    config = Loader(problems).load(*document);
+  Loader loader(problems);
+  const std::optional<Element> document = parse_file(std::string(yaml), 1, problems);
+  if (document) {
+    loader.read_main(*document);
   }
+  Config config = loader.finish();
   problems.throw_if_any();
   return config;
 }
 
 Config load_file(const std::filesystem::path& file) {
-  std::string yaml;
-  try {
-    yaml = read_regular_file(file.string(), largest_file);
-  } catch (const FileError& error) {
-    throw LoadError({Problem{file.string(), 0, 0, "", error.what()}});
+  Problems problems(file.string());
+  Loader loader(problems);
+  const auto read = [&](const std::filesystem::path& from,
+                        std::size_t number) -> std::optional<Element> {
+    try {
+      return parse_file(read_regular_file(from.string(), largest_file), number, problems);
+    } catch (const FileError& error) {
+      problems.add({}, "", error.what());
+      return std::nullopt;
+    }
+  };
+  const std::optional<Element> main = read(file, 1);
+  if (main) {
+    loader.read_main(*main);
   }
-  return load_text(yaml, file.string());
+  for (const std::filesystem::path& further : further_files(file, problems)) {
+    const std::size_t number = problems.enter(further.string());
+    if (const std::optional<Element> document = read(further, number)) {
+      loader.read_further(*document);
+    }
+  }
+  Config config = loader.finish();
+  problems.throw_if_any();
+  return config;
 }
 
 }  // namespace wskeep::config

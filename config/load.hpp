@@ -34,8 +34,9 @@ class LoadError : public std::runtime_error {
   std::vector<Problem> problems_;
 };
 
-/// Reads and checks a whole file. Throws LoadError with every problem it has, in the order of the
-/// file.
+/// Reads and checks a whole file, and with it `conf.d/*.yaml` beside it, in the order of their
+/// names: more connections, to which the file's defaults apply. Throws LoadError with every problem
+/// they have, in the order of the files.
 [[nodiscard]] Config load_file(const std::filesystem::path& file);
 
 /// The same for text that is in memory; `file` is the name that problems carry.

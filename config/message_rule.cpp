@@ -23,8 +23,8 @@ JsonScalar JsonScalar::of(std::string_view text, bool quoted) {
   return {number ? Kind::number : Kind::string, std::string(text)};
 }
 
-std::string regular_expression_error(const std::string& pattern) {
-  const re2::RE2 expression(pattern, regular_expression_options());
+std::string regular_expression_error(const std::string& pattern, bool bytes) {
+  const re2::RE2 expression(pattern, regular_expression_options(bytes));
   return expression.ok() ? "" : "is no regular expression: " + expression.error();
 }
 

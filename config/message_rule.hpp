@@ -33,7 +33,8 @@ struct MessageRule {
   std::vector<std::pair<JsonPointer, std::vector<JsonScalar>>> json;
   std::vector<JsonPointer> exists;  ///< something stands there, be it null
   std::vector<JsonPointer> absent;  ///< the message is JSON, and nothing stands there
-  std::string text;                 ///< regular expression, found anywhere in it; empty: none
+  std::string text;                 ///< regular expression, found anywhere in it; empty: none.
+                                    ///< Of bytes where `opcode` is binary
   std::string contains;             ///< bytes that stand somewhere in it; empty: none
 
   /// Whether it says something of the message as JSON.
@@ -45,8 +46,8 @@ struct MessageRule {
 };
 
 /// What is wrong with a regular expression (RE2's syntax), so that it can follow the expression in
-/// quotes; empty where nothing is.
-[[nodiscard]] std::string regular_expression_error(const std::string& pattern);
+/// quotes; empty where nothing is. `bytes`: it is of bytes, not of characters.
+[[nodiscard]] std::string regular_expression_error(const std::string& pattern, bool bytes = false);
 
 /// The names of its groups, in order, empty for those that have none. Needs one without an error.
 [[nodiscard]] std::vector<std::string> regular_expression_groups(const std::string& pattern);

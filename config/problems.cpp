@@ -51,33 +51,48 @@ std::string Problem::text() const {
 LoadError::LoadError(std::vector<Problem> problems)
     : std::runtime_error(one_a_line(problems)), problems_(std::move(problems)) {}
 
+std::size_t Problems::enter(std::string file) {
+  files_.push_back({std::move(file), {}});
+  return files_.size();
+}
+
 void Problems::add(Place place, std::string key, std::string message) {
   if (problems_.size() == most_listed) {
     ++not_listed_;
     return;
   }
-  const bool known = std::ranges::any_of(problems_, [&](const Problem& problem) {
-    return problem.line == place.line && problem.column == place.column && problem.key == key &&
-           problem.message == message;
+  const std::size_t number = place.file == 0 ? files_.size() : place.file;
+  const bool known = std::ranges::any_of(problems_, [&](const Listed& listed) {
+    const Problem& problem = listed.problem;
+    return listed.file == number && problem.line == place.line && problem.column == place.column &&
+           problem.key == key && problem.message == message;
   });
   if (known) {
     return;
   }
-  problems_.push_back({file_, place.line, place.column, std::move(key), std::move(message)});
+  problems_.push_back(
+      {number, {file(number), place.line, place.column, std::move(key), std::move(message)}});
 }
 
 void Problems::throw_if_any() const {
   if (problems_.empty()) {
     return;
   }
-  std::vector<Problem> sorted = problems_;
-  std::ranges::stable_sort(sorted, [](const Problem& left, const Problem& right) {
-    return std::tie(left.line, left.column) < std::tie(right.line, right.column);
+  std::vector<Listed> sorted = problems_;
+  std::ranges::stable_sort(sorted, [](const Listed& left, const Listed& right) {
+    return std::tie(left.file, left.problem.line, left.problem.column) <
+           std::tie(right.file, right.problem.line, right.problem.column);
   });
-  if (not_listed_ > 0) {
-    sorted.push_back({file_, 0, 0, "", std::to_string(not_listed_) + " more problems, not listed"});
+  std::vector<Problem> listed;
+  listed.reserve(sorted.size());
+  for (Listed& each : sorted) {
+    listed.push_back(std::move(each.problem));
   }
-  throw LoadError(std::move(sorted));
+  if (not_listed_ > 0) {
+    listed.push_back({files_.front().name, 0, 0, "",
+                      std::to_string(not_listed_) + " more problems, not listed"});
+  }
+  throw LoadError(std::move(listed));
 }
 
 std::string in_quotes(std::string_view text) {

@@ -68,6 +68,23 @@ std::string format_with_unit(std::uint64_t value, std::span<const Unit> units) {
   return std::to_string(value) + std::string(units.back().name);
 }
 
+/// What stands behind a rate's slash.
+Milliseconds parse_stretch(std::string_view text, const char* complaint) {
+  std::string per(text);
+  if (!per.empty() && digits.find(per.front()) == std::string_view::npos) {
+    per.insert(0, 1, '1');
+  }
+  return Milliseconds(static_cast<std::int64_t>(parse_with_unit(per, duration_units, complaint)));
+}
+
+std::string format_stretch(Milliseconds stretch) {
+  std::string per = format_duration(stretch);
+  if (per.size() == 2 && per.front() == '1') {
+    per.erase(0, 1);
+  }
+  return per;
+}
+
 }  // namespace
 
 std::chrono::milliseconds parse_duration(std::string_view text) {
@@ -89,12 +106,19 @@ Rate parse_rate(std::string_view text) {
   constexpr std::uint64_t most = std::numeric_limits<std::uint32_t>::max();
   Rate rate;
   rate.count = static_cast<std::uint32_t>(std::min(parse_digits(text.substr(0, slash)), most));
-  std::string per(text.substr(slash + 1));
-  if (!per.empty() && digits.find(per.front()) == std::string_view::npos) {
-    per.insert(0, 1, '1');
+  rate.per = parse_stretch(text.substr(slash + 1), complaint);
+  return rate;
+}
+
+ByteRate parse_byte_rate(std::string_view text) {
+  constexpr const char* complaint = "is not a rate such as 64KiB/s, 10MB/1m or 1GiB/1d";
+  const std::size_t slash = text.find('/');
+  if (slash == std::string_view::npos) {
+    throw QuantityError(complaint);
   }
-  rate.per =
-      Milliseconds(static_cast<std::int64_t>(parse_with_unit(per, duration_units, complaint)));
+  ByteRate rate;
+  rate.bytes = parse_with_unit(text.substr(0, slash), size_units, complaint);
+  rate.per = parse_stretch(text.substr(slash + 1), complaint);
   return rate;
 }
 
@@ -127,11 +151,11 @@ std::string format_rate(const Rate& rate) {
   if (rate.off()) {
     return "off";
   }
-  std::string per = format_duration(rate.per);
-  if (per.size() == 2 && per.front() == '1') {
-    per.erase(0, 1);
-  }
-  return std::to_string(rate.count) + "/" + per;
+  return std::to_string(rate.count) + "/" + format_stretch(rate.per);
+}
+
+std::string format_byte_rate(const ByteRate& rate) {
+  return rate.off() ? "off" : format_size(rate.bytes) + "/" + format_stretch(rate.per);
 }
 
 std::string format_size(std::uint64_t bytes) {

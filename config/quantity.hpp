@@ -23,6 +23,10 @@ class QuantityError : public std::runtime_error {
 /// give that one. Throws QuantityError. `off` is for the caller.
 [[nodiscard]] Rate parse_rate(std::string_view text);
 
+/// `1MiB/1s`; `s`, `m`, `h` and `d` alone mean one of them. Throws QuantityError. `off` is for the
+/// caller.
+[[nodiscard]] ByteRate parse_byte_rate(std::string_view text);
+
 /// `1000`, `1kB`, `1MB`, `1GB`, `64KiB`, `1MiB`, `1GiB`: bytes. Throws QuantityError.
 [[nodiscard]] std::uint64_t parse_size(std::string_view text);
 
@@ -37,6 +41,9 @@ class QuantityError : public std::runtime_error {
 
 /// As `parse_rate` reads it, or `off`.
 [[nodiscard]] std::string format_rate(const Rate& rate);
+
+/// As `parse_byte_rate` reads it, or `off`.
+[[nodiscard]] std::string format_byte_rate(const ByteRate& rate);
 
 /// As `parse_size` reads it, in the largest binary unit that divides it.
 [[nodiscard]] std::string format_size(std::uint64_t bytes);

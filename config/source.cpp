@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "config/characters.hpp"
 #include "config/file.hpp"
 #include "config/text.hpp"
 
@@ -27,6 +28,26 @@ std::string read_environment(const std::string& name) {
     throw TextError("environment variable '" + name + "' is not set");
   }
   return value;
+}
+
+bool is_credential_name(std::string_view name) {
+  return !name.empty() && name.size() <= 255 && name != "." && name != ".." &&
+         name.find('/') == std::string_view::npos && !has_control(name);
+}
+
+std::string credential_path(std::string_view name) {
+  const char* const folder = std::getenv("CREDENTIALS_DIRECTORY");
+  return std::string(folder == nullptr ? "/run/credentials/wskeepd.service" : folder) + "/" +
+         std::string(name);
+}
+
+std::string read_credential(const std::string& name) {
+  try {
+    return read_value_file(credential_path(name));
+  } catch (const TextError& error) {
+    throw TextError("credential '" + name + "': " + error.what() +
+                    "; systemd gives it to the service that has LoadCredential=" + name + ":PATH");
+  }
 }
 
 std::string read_value_file(const std::string& path) {

@@ -106,6 +106,23 @@ void for_each(const std::vector<Template::Part>& parts, Visit visit) {
   }
 }
 
+/// Of an environment variable, a file or a credential; nothing for all else. Throws TextError.
+std::optional<std::string> value_of_source(const Expression& expression) {
+  if (expression.kind != Expression::Kind::call) {
+    return std::nullopt;
+  }
+  switch (expression.function) {
+    case Function::env:
+      return read_environment(expression.arguments.front().text);
+    case Function::file:
+      return read_value_file(expression.arguments.front().text);
+    case Function::credential:
+      return read_credential(expression.arguments.front().text);
+    default:
+      return std::nullopt;
+  }
+}
+
 std::string unknown_variable(const std::string& name, std::span<const std::string_view> known) {
   if (find_function(name) != nullptr) {
     return "'" + name + "' is a function: it is written " + std::string(find_function(name)->usage);
@@ -145,16 +162,33 @@ void Template::check_sources() const {
       return true;
     }
     try {
-      if (expression.function == Function::env) {
-        static_cast<void>(read_environment(expression.arguments.front().text));
-      } else if (expression.function == Function::file) {
-        static_cast<void>(read_value_file(expression.arguments.front().text));
-      }
+      static_cast<void>(value_of_source(expression));
     } catch (const TextError& error) {
       throw TemplateError(expression.offset, error.what());
     }
     return expression.function != Function::default_;
   });
+}
+
+std::optional<std::string> Template::text_now() const {
+  std::string text;
+  for (const Part& part : parts_) {
+    if (const auto* const literal = std::get_if<std::string>(&part)) {
+      text += *literal;
+      continue;
+    }
+    const Expression& expression = std::get<Placeholder>(part).expression;
+    try {
+      const std::optional<std::string> value = value_of_source(expression);
+      if (!value) {
+        return std::nullopt;
+      }
+      text += *value;
+    } catch (const TextError& error) {
+      throw TemplateError(expression.offset, error.what());
+    }
+  }
+  return text;
 }
 
 std::vector<std::string_view> Template::variables() const {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -18,10 +19,12 @@ enum class Function : std::uint8_t {
   base64_decode,
   base64url,
   concat,
+  credential,
   default_,
   env,
   file,
   hex,
+  hex_decode,
   hmac_sha256,
   hmac_sha512,
   json,
@@ -29,6 +32,7 @@ enum class Function : std::uint8_t {
   jwt_es256,
   jwt_hs256,
   lower,
+  max,
   random_hex,
   sha256,
   time_ms,
@@ -38,6 +42,7 @@ enum class Function : std::uint8_t {
   upper,
   url,
   uuid,
+  with_length,
 };
 
 /// A value within a place-holder.
@@ -52,8 +57,9 @@ struct Expression {
 };
 
 /// A text with place-holders whose values come from variables and functions: `${name}`,
-/// `${function(argument, ...)}`, and those of Text: `${env:NAME}`, `${file:PATH}`, `$$`. Parsed
-/// once; wskeep::script::evaluate() says what it stands for. docs/templates.md is the language.
+/// `${function(argument, ...)}`, and those of Text: `${env:NAME}`, `${file:PATH}`,
+/// `${credential:NAME}`, `$$`. Parsed once; wskeep::script::evaluate() says what it stands for.
+/// docs/templates.md is the language.
 class Template {
  public:
   static constexpr std::size_t max_size = std::size_t{64} << 10U;  ///< bytes
@@ -81,9 +87,14 @@ class Template {
   /// Throws TemplateError when it names a variable that is not among `known`.
   void check_variables(std::span<const std::string_view> known) const;
 
-  /// Throws TemplateError when an environment variable is not set or a file cannot be read, save
-  /// those that `default` covers: what is missing shows when the configuration is loaded.
+  /// Throws TemplateError when an environment variable is not set or a file or credential cannot be
+  /// read, save those that `default` covers: what is missing shows when the configuration is
+  /// loaded.
   void check_sources() const;
+
+  /// What it stands for now, where it has no other place-holders than Text; nothing where it has.
+  /// Throws TemplateError, as check_sources() does.
+  [[nodiscard]] std::optional<std::string> text_now() const;
 
   /// The variables that it names, each once, in their order.
   [[nodiscard]] std::vector<std::string_view> variables() const;

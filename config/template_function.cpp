@@ -13,18 +13,22 @@ namespace wskeep::config {
 namespace {
 
 constexpr std::array<std::string_view, 4> encodings{"hex", "base64", "base64url", "raw"};
+/// What with_length() puts a length into.
+constexpr std::array<std::string_view, 4> lengths{"uint8", "uint16", "uint32", "varint"};
 constexpr int most_random_bytes = 1024;
 
-constexpr std::array<FunctionShape, 25> shapes{{
+constexpr std::array<FunctionShape, 29> shapes{{
     {Function::add, "add", 2, 2, "add(a, b)"},
     {Function::base64, "base64", 1, 1, "base64(text)"},
     {Function::base64_decode, "base64_decode", 1, 1, "base64_decode(text)"},
     {Function::base64url, "base64url", 1, 1, "base64url(text)"},
     {Function::concat, "concat", 1, FunctionShape::any, "concat(a, b, ...)"},
+    {Function::credential, "credential", 1, 1, "credential('NAME')"},
     {Function::default_, "default", 2, 2, "default(value, other)"},
     {Function::env, "env", 1, 1, "env('NAME')"},
     {Function::file, "file", 1, 1, "file('PATH')"},
     {Function::hex, "hex", 1, 1, "hex(text)"},
+    {Function::hex_decode, "hex_decode", 1, 1, "hex_decode(text)"},
     {Function::hmac_sha256, "hmac_sha256", 2, 3, "hmac_sha256(key, text, 'hex')"},
     {Function::hmac_sha512, "hmac_sha512", 2, 3, "hmac_sha512(key, text, 'hex')"},
     {Function::json, "json", 1, 1, "json(text)"},
@@ -32,6 +36,7 @@ constexpr std::array<FunctionShape, 25> shapes{{
     {Function::jwt_es256, "jwt_es256", 2, 3, "jwt_es256(key_pem, claims_json, header_json)"},
     {Function::jwt_hs256, "jwt_hs256", 2, 3, "jwt_hs256(key, claims_json, header_json)"},
     {Function::lower, "lower", 1, 1, "lower(text)"},
+    {Function::max, "max", 2, 2, "max(a, b)"},
     {Function::random_hex, "random_hex", 1, 1, "random_hex(bytes)"},
     {Function::sha256, "sha256", 1, 2, "sha256(text, 'hex')"},
     {Function::time_ms, "time_ms", 0, 0, "time_ms()"},
@@ -41,6 +46,7 @@ constexpr std::array<FunctionShape, 25> shapes{{
     {Function::upper, "upper", 1, 1, "upper(text)"},
     {Function::url, "url", 1, 1, "url(text)"},
     {Function::uuid, "uuid", 0, 0, "uuid()"},
+    {Function::with_length, "with_length", 2, 2, "with_length(text, 'uint16')"},
 }};
 
 // The evaluation finds a function's code by its number.
@@ -50,7 +56,7 @@ constexpr bool in_order() {
       return false;
     }
   }
-  return static_cast<std::size_t>(Function::uuid) + 1 == shapes.size();
+  return static_cast<std::size_t>(Function::with_length) + 1 == shapes.size();
 }
 static_assert(in_order());
 
@@ -82,12 +88,12 @@ void check_count(const Expression& call, const FunctionShape& shape) {
   refuse(call.offset, shape, "takes " + takes + ", not " + std::to_string(found));
 }
 
-void check_encoding(const Expression& argument, const FunctionShape& shape) {
+void check_one_of(std::span<const std::string_view> words, const std::string& listed,
+                  const Expression& argument, const FunctionShape& shape) {
   const bool known = argument.kind == Expression::Kind::text &&
-                     std::ranges::find(encodings, argument.text) != encodings.end();
+                     std::ranges::find(words, argument.text) != words.end();
   if (!known) {
-    refuse(argument.offset, shape,
-           "needs 'hex', 'base64', 'base64url' or 'raw' as its last argument");
+    refuse(argument.offset, shape, "needs " + listed + " as its last argument");
   }
 }
 
@@ -96,6 +102,9 @@ void check_source(const Expression& argument, const FunctionShape& shape) {
   const bool text = argument.kind == Expression::Kind::text;
   if (shape.function == Function::env && !(text && is_variable_name(argument.text))) {
     refuse(argument.offset, shape, "needs a name of letters, digits and _ in quotes");
+  }
+  if (shape.function == Function::credential && !(text && is_credential_name(argument.text))) {
+    refuse(argument.offset, shape, "needs the name of a file, without '/', in quotes");
   }
   if (shape.function == Function::file &&
       !(text && !argument.text.empty() && !has_control(argument.text))) {
@@ -132,15 +141,21 @@ void check_call(const Expression& call, const FunctionShape& shape) {
     case Function::hmac_sha512:
     case Function::sha256:
       if (call.arguments.size() == shape.most) {
-        check_encoding(call.arguments.back(), shape);
+        check_one_of(encodings, "'hex', 'base64', 'base64url' or 'raw'", call.arguments.back(),
+                     shape);
       }
       break;
+    case Function::credential:
     case Function::env:
     case Function::file:
       check_source(call.arguments.front(), shape);
       break;
     case Function::random_hex:
       check_random_size(call.arguments.front(), shape);
+      break;
+    case Function::with_length:
+      check_one_of(lengths, "'uint8', 'uint16', 'uint32' or 'varint'", call.arguments.back(),
+                   shape);
       break;
     default:
       break;

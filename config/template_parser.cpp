@@ -53,6 +53,8 @@ class Parser {
       expression = source("env", 4);
     } else if (source_.substr(at_).starts_with("file:")) {
       expression = source("file", 5);
+    } else if (source_.substr(at_).starts_with("credential:")) {
+      expression = source("credential", 11);
     } else {
       expression = value(0);
       skip_space();
@@ -67,7 +69,7 @@ class Parser {
   [[nodiscard]] std::size_t at() const noexcept { return at_; }
 
  private:
-  /// `env:NAME` or `file:PATH`, up to the `}`, just as Text reads it.
+  /// `env:NAME`, `file:PATH` or `credential:NAME`, up to the `}`, just as Text reads it.
   Expression source(std::string_view name, std::size_t prefix) {
     const std::size_t begin = at_ + prefix;
     const std::size_t end = source_.find('}', begin);
@@ -107,7 +109,7 @@ class Parser {
     if (next() == '(') {
       return call(name, begin, depth);
     }
-    if (name == "env" || name == "file") {
+    if (name == "env" || name == "file" || name == "credential") {
       const std::string text(name);
       throw TemplateError(begin, "write ${" + text + ":...} for a whole place-holder, or " + text +
                                      "('...') within a function");

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::string_view env_kind = "env:";
 constexpr std::string_view file_kind = "file:";
+constexpr std::string_view credential_kind = "credential:";
 
 }  // namespace
 
@@ -63,10 +64,16 @@ void Text::add_placeholder(std::string_view inside) {
       throw TextError("a place-holder ${file:PATH} needs a PATH without control characters");
     }
     parts_.emplace_back(File{std::string(path)});
+  } else if (inside.starts_with(credential_kind)) {
+    const std::string_view name = inside.substr(credential_kind.size());
+    if (!is_credential_name(name)) {
+      throw TextError("a place-holder ${credential:NAME} needs the NAME of a file, without '/'");
+    }
+    parts_.emplace_back(Credential{std::string(name)});
   } else {
     throw TextError(
-        "unknown kind of place-holder; allowed: ${env:NAME}, ${file:PATH}, and $$ for a dollar "
-        "sign");
+        "unknown kind of place-holder; allowed: ${env:NAME}, ${file:PATH}, ${credential:NAME}, and "
+        "$$ for a dollar sign");
   }
 }
 
@@ -80,6 +87,8 @@ std::string Text::resolve() const {
             return one.value;
           } else if constexpr (std::is_same_v<Part, Variable>) {
             return read_environment(one.name);
+          } else if constexpr (std::is_same_v<Part, Credential>) {
+            return read_credential(one.name);
           } else {
             return read_value_file(one.path);
           }

@@ -8,10 +8,11 @@
 
 namespace wskeep::config {
 
-/// A string of the configuration that may hold `${env:NAME}` and `${file:PATH}`; `$$` is a dollar
-/// sign. Place-holders do not nest, and a dollar sign before anything but `{` and `$` is itself.
-/// What they name is read each time `resolve` is called, so that a renewed token is used at the
-/// next connect, and a secret is not kept. A file's one last line end is not part of the value.
+/// A string of the configuration that may hold `${env:NAME}`, `${file:PATH}` and
+/// `${credential:NAME}`; `$$` is a dollar sign. Place-holders do not nest, and a dollar sign before
+/// anything but `{` and `$` is itself. What they name is read each time `resolve` is called, so
+/// that a renewed token is used at the next connect, and a secret is not kept. A file's one last
+/// line end is not part of the value.
 class Text {
  public:
   Text() = default;
@@ -42,11 +43,14 @@ class Text {
   struct File {
     std::string path;
   };
+  struct Credential {
+    std::string name;
+  };
 
   void add_placeholder(std::string_view inside);
 
   std::string source_;
-  std::vector<std::variant<Literal, Variable, File>> parts_;
+  std::vector<std::variant<Literal, Variable, File, Credential>> parts_;
 };
 
 class TextError : public std::runtime_error {

@@ -28,4 +28,7 @@ class UrlError : public std::runtime_error {
 /// Throws UrlError: other schemes, a fragment, no host, a bad port, spaces or control characters.
 [[nodiscard]] Url parse_url(std::string_view text);
 
+/// The same for `http://` and `https://`, which stand for ws and wss.
+[[nodiscard]] Url parse_http_url(std::string_view text);
+
 }  // namespace wskeep::config

@@ -47,6 +47,19 @@ class Visitor {
         [&](const Scalar& text) { value.member(reader_.draft()) = reader_.rate(text); });
   }
 
+  bool operator()(const ByteRateValue& value) {
+    return reader_.scalar([&](const Scalar& text) {
+      ByteRate rate;
+      if (text.value != "off") {
+        rate = reader_.quantity(text, parse_byte_rate);
+        reader_.check_range(text, rate.bytes, ByteRateValue::least_bytes,
+                            ByteRateValue::most_bytes);
+        reader_.check_range(text, rate.per, RateValue::shortest, RateValue::longest);
+      }
+      value.member(reader_.draft()) = rate;
+    });
+  }
+
   bool operator()(const FlagValue& value) {
     return reader_.scalar([&](const Scalar& text) {
       if (text.value != "true" && text.value != "false") {
@@ -106,13 +119,47 @@ class Visitor {
     });
   }
 
+  bool operator()(const TemplateValue& value) {
+    if (reader_.node().value == "off") {
+      reader_.draft().requests.forget(std::string(value.type));
+      value.member(reader_.draft()) = Template();
+      return reader_.require(Element::Kind::scalar);
+    }
+    return reader_.template_scalar(std::string(value.type), [&](const TemplateScalar& text) {
+      const bool wrong = text.value && !text.text.empty() && !value.error(*text.value).empty();
+      if (wrong) {
+        throw Refused(value.error(*text.value) + "; allowed: " + reader_.allowed());
+      }
+      value.member(reader_.draft()) = text.text;
+    });
+  }
+
   bool operator()(const StringsValue& value) { return read_strings(reader_, value); }
   bool operator()(const FaultsValue& value) { return read_faults(reader_, value); }
   bool operator()(const CodeRulesValue& value) { return read_code_rules(reader_, value); }
+  bool operator()(const PrincipalsValue& value) { return read_principals(reader_, value); }
+  bool operator()(const SocketsValue& /*value*/) { return read_sockets(reader_); }
   bool operator()(const UrlsValue& /*value*/) { return read_urls(reader_); }
   bool operator()(const HeadersValue& /*value*/) { return read_headers(reader_); }
   bool operator()(const ResolveValue& /*value*/) { return read_resolve(reader_); }
   bool operator()(const HostRatesValue& /*value*/) { return read_host_rates(reader_); }
+
+  // It is read when all that it can name is there: see read_session.
+  bool operator()(const SessionValue& /*value*/) {
+    const Element& node = reader_.node();
+    if (node.kind == Element::Kind::scalar && node.value == "off") {
+      reader_.draft().sessions.clear();
+      return true;
+    }
+    const std::string allowed =
+        "map of variables, prepare, open, resume, heartbeat, replies, remember, goodbye, refuse, "
+        "close and others, or off";
+    if (!require_kind(node, Element::Kind::map, reader_.path(), allowed, reader_.problems())) {
+      return false;
+    }
+    reader_.draft().sessions.push_back({&node, reader_.path()});
+    return true;
+  }
 
  private:
   ValueReader reader_;

@@ -21,9 +21,13 @@ constexpr std::size_t most_rules = 64;
 constexpr std::size_t most_overrides = 256;
 constexpr std::size_t most_hosts = 1024;
 
-bool read_url(const ValueReader& reader, std::vector<Text>& sources, std::vector<Url>& urls) {
-  return reader.scalar([&](const Scalar& text) {
-    urls.push_back(parse_url(text.value));
+bool read_url(const ValueReader& reader, std::vector<Template>& sources, std::vector<Url>& urls) {
+  return reader.template_scalar(reader.path(), [&](const TemplateScalar& text) {
+    if (text.value) {
+      urls.push_back(parse_url(*text.value));
+    } else {
+      check_url_template(text.text, parse_url);
+    }
     sources.push_back(text.text);
   });
 }
@@ -34,8 +38,8 @@ bool read_header(const ValueReader& reader, const Element& name) {
     reader.problems().add(name.place, reader.path(), error);
     return false;
   }
-  return reader.scalar([&](const Scalar& text) {
-    const std::string value_error = header_value_error(text.value);
+  return reader.template_scalar("header " + folded(name.value), [&](const TemplateScalar& text) {
+    const std::string value_error = header_value_error(text.value.value_or(""));
     if (!value_error.empty()) {
       throw Refused(value_error);
     }
@@ -164,7 +168,7 @@ std::string twice(std::size_t line) {
 }  // namespace
 
 bool read_urls(const ValueReader& reader) {
-  std::vector<Text> sources;
+  std::vector<Template> sources;
   std::vector<Url> urls;
   bool good = true;
   if (reader.node().kind == Element::Kind::sequence) {

@@ -1,10 +1,30 @@
 #include "config/value_reader.hpp"
 
+#include "config/place_within.hpp"
+
 namespace wskeep::config {
 
 void Scalar::refuse(const std::string& complaint, const std::string& allowed) const {
   throw Refused(in_quotes(node.value) + " " + complaint +
                 (allowed.empty() ? "" : "; allowed: " + allowed));
+}
+
+std::optional<TemplateScalar> ValueReader::take_template(const std::string& key) const {
+  if (!require(Element::Kind::scalar)) {
+    return std::nullopt;
+  }
+  try {
+    TemplateScalar scalar{.text = Template(node_.value), .value = {}};
+    scalar.value = scalar.text.text_now();
+    if (!scalar.value) {
+      scalar.text.check_sources();
+    }
+    draft_.requests.note(key, scalar.text, node_.place, path_);
+    return scalar;
+  } catch (const TemplateError& error) {
+    add_within(problems_, node_.place, path_, error);
+    return std::nullopt;
+  }
 }
 
 bool ValueReader::require_at_most(std::size_t most) const {

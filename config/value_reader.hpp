@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -34,6 +35,12 @@ struct Scalar {
 
   /// Throws Refused: the source in quotes, the complaint and, unless empty, what is allowed.
   [[noreturn]] void refuse(const std::string& complaint, const std::string& allowed) const;
+};
+
+/// A scalar that can name variables of the session script.
+struct TemplateScalar {
+  Template text;
+  std::optional<std::string> value;  ///< nothing: only an attempt knows it
 };
 
 /// One value of the file: where it stands, where it goes, and where its problems go.
@@ -95,6 +102,25 @@ class ValueReader {
     return false;
   }
 
+  /// The same with a TemplateScalar. Its variables are looked at when the session script is known:
+  /// see RequestTemplates, which `key` is for.
+  template <typename Read>
+  bool template_scalar(const std::string& key, Read read) const {
+    const std::optional<TemplateScalar> scalar = take_template(key);
+    if (!scalar) {
+      return false;
+    }
+    try {
+      read(*scalar);
+      return true;
+    } catch (const Refused& error) {
+      complain(error.what());
+    } catch (const UrlError& error) {
+      complain(error.what());
+    }
+    return false;
+  }
+
   /// A complaint may repeat digits of what was found, which is then not the source.
   template <typename Number>
   Number quantity(const Scalar& text, Number (*parse)(std::string_view)) const {
@@ -116,6 +142,8 @@ class ValueReader {
   [[nodiscard]] Rate rate(const Scalar& text) const;
 
  private:
+  [[nodiscard]] std::optional<TemplateScalar> take_template(const std::string& key) const;
+
   const Element& node_;
   std::string path_;
   std::string allowed_;
@@ -132,5 +160,7 @@ bool read_faults(const ValueReader& reader, const FaultsValue& value);
 bool read_code_rules(const ValueReader& reader, const CodeRulesValue& value);
 bool read_resolve(const ValueReader& reader);
 bool read_host_rates(const ValueReader& reader);
+bool read_principals(const ValueReader& reader, const PrincipalsValue& value);
+bool read_sockets(const ValueReader& reader);
 
 }  // namespace wskeep::config

@@ -58,6 +58,30 @@ struct Proxy {
   std::string password;
 };
 
+/// A program that is run for its output. It is given nothing but this and what every program needs
+/// (PATH, HOME, the locale, ...).
+struct Command {
+  std::vector<std::string> arguments;    ///< the program's path first
+  std::vector<std::string> environment;  ///< `NAME=VALUE`
+  std::chrono::milliseconds timeout{0};
+  std::size_t max_output = 0;  ///< bytes
+};
+
+/// How it ended. Nothing of it is left running, nor of what it started in its process group.
+struct CommandEnd {
+  enum class Kind : std::uint8_t {
+    exited,     ///< by itself, `code` being its status
+    signalled,  ///< `code` is the signal
+    timed_out,
+    output_too_large,
+  };
+  Kind kind = Kind::exited;
+  int code = 0;
+  std::string output;
+  std::string errors;  ///< the beginning of what it wrote to standard error
+};
+
+using CommandResult = std::variant<CommandEnd, Failure>;
 using ResolveResult = std::variant<Resolved, Failure>;
 using DialResult = std::variant<std::unique_ptr<net::Transport>, Failure>;
 
@@ -113,6 +137,9 @@ class Environment {
   };
   [[nodiscard]] virtual boost::asio::awaitable<DialResult> dial(DialTarget target,
                                                                 DialProgress& progress) = 0;
+
+  /// Runs a program to its end, or ends it. Fails where it cannot be started.
+  [[nodiscard]] virtual boost::asio::awaitable<CommandResult> run_command(Command command) = 0;
 };
 
 }  // namespace wskeep::daemon

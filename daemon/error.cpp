@@ -12,10 +12,16 @@ std::string_view error_name(Error error) noexcept {
       return "paused";
     case Error::reconnect_requested:
       return "reconnect_requested";
+    case Error::reconfigured:
+      return "reconfigured";
     case Error::lifetime:
       return "lifetime";
     case Error::configuration:
       return "configuration";
+    case Error::prepare_failed:
+      return "prepare_failed";
+    case Error::prepare_timeout:
+      return "prepare_timeout";
     case Error::budget_spent:
       return "budget_spent";
     case Error::resolve_failed:
@@ -98,10 +104,22 @@ std::string_view error_name(Error error) noexcept {
       return "first_message_timeout";
     case Error::silence_timeout:
       return "silence_timeout";
+    case Error::script_failed:
+      return "script_failed";
+    case Error::script_timeout:
+      return "script_timeout";
+    case Error::script_refused:
+      return "script_refused";
+    case Error::heartbeat_timeout:
+      return "heartbeat_timeout";
+    case Error::goodbye:
+      return "goodbye";
     case Error::close_timeout:
       return "close_timeout";
     case Error::closed_by_peer:
       return "closed_by_peer";
+    case Error::publisher_gone:
+      return "publisher_gone";
     case Error::out_of_resources:
       return "out_of_resources";
     case Error::internal:

@@ -14,8 +14,11 @@ enum class Error : std::uint8_t {
   stopped,              ///< we were told to stop
   paused,               ///< a person paused the connection
   reconnect_requested,  ///< a person asked for a new session
+  reconfigured,         ///< the configuration changed so that a new session is needed
   lifetime,             ///< the session was as old as `lifetime` says, and is renewed
   configuration,        ///< a variable or file that the configuration names cannot be read now
+  prepare_failed,       ///< a step of `session.prepare` failed
+  prepare_timeout,      ///< a step of `session.prepare` took too long
   budget_spent,         ///< `reconnect.budget` or `connects` allow no connect now
   resolve_failed,       ///< the name does not exist, or the name server says that it failed
   resolve_timeout,      ///< no name server answered in time
@@ -58,8 +61,14 @@ enum class Error : std::uint8_t {
   message_timeout,         ///< a message begun was not ended within `timeouts.message`
   first_message_timeout,   ///< no message within `timeouts.first_message`
   silence_timeout,         ///< no message for `timeouts.silence`, though the peer lives
+  script_failed,           ///< a step of `session` could not be done: a value is missing or unfit
+  script_timeout,          ///< a step of `session` waited in vain
+  script_refused,          ///< a message said no to a step of `session`
+  heartbeat_timeout,       ///< `session.heartbeat` was not answered
+  goodbye,                 ///< a message announced the end (`session.goodbye`)
   close_timeout,           ///< the closing handshake was not over within `timeouts.close`
   closed_by_peer,          ///< a Close frame came
+  publisher_gone,          ///< a local app left in the middle of a message that was being sent
   out_of_resources,        ///< no descriptors or no memory
   internal,
 };

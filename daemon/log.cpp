@@ -93,6 +93,10 @@ Log::~Log() {
   pool_.reset();
 }
 
+void Log::level(Level least) {
+  logger_->set_level(spdlog_level(least));
+}
+
 std::uint64_t Log::dropped() const {
   return pool_->overrun_counter();
 }

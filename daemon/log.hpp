@@ -35,6 +35,9 @@ class Log {
   void write(Level level, std::string_view connection, std::string_view event,
              std::initializer_list<Field> fields = {});
 
+  /// From now on the least important entries to write. Any thread.
+  void level(Level least);
+
   /// Lines that nobody took in time, since the begin. Any thread.
   [[nodiscard]] std::uint64_t dropped() const;
 

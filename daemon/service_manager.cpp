@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <ctime>
 #include <stdexcept>
 
 namespace wskeep::daemon {
@@ -42,6 +43,14 @@ void ServiceManager::status(const std::string& status) const {
   tell("STATUS=" + one_line(status));
 }
 
+void ServiceManager::reloading(const std::string& status) const {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  const std::int64_t microseconds = now.tv_sec * std::int64_t{1'000'000} + now.tv_nsec / 1000;
+  tell("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds) +
+       "\nSTATUS=" + one_line(status));
+}
+
 void ServiceManager::stopping(const std::string& status) const {
   tell("STOPPING=1\nSTATUS=" + one_line(status));
 }
@@ -50,18 +59,21 @@ void ServiceManager::alive() const {
   tell("WATCHDOG=1");
 }
 
-std::optional<int> ServiceManager::take_listener() {
-  if (handed_over_ == 0) return std::nullopt;
-  const int descriptor = SD_LISTEN_FDS_START;
-  if (handed_over_ > 1 || ::sd_is_socket_unix(descriptor, SOCK_STREAM, 1, nullptr, 0) <= 0) {
-    throw std::runtime_error(
-        "socket activation: what systemd handed over is not one listening Unix socket: "
-        "wskeepd.socket has to have one ListenStream= with a path, and nothing else");
+std::vector<int> ServiceManager::take_listeners() {
+  std::vector<int> listeners;
+  for (int index = 0; index < handed_over_; ++index) {
+    const int descriptor = SD_LISTEN_FDS_START + index;
+    if (::sd_is_socket_unix(descriptor, SOCK_STREAM, 1, nullptr, 0) <= 0) {
+      throw std::runtime_error(
+          "socket activation: what systemd handed over is not a listening Unix socket: "
+          "wskeepd.socket has to have ListenStream= with paths, and nothing else");
+    }
+    const int flags = ::fcntl(descriptor, F_GETFL);
+    ::fcntl(descriptor, F_SETFL, flags | O_NONBLOCK);
+    listeners.push_back(descriptor);
   }
   handed_over_ = 0;
-  const int flags = ::fcntl(descriptor, F_GETFL);
-  ::fcntl(descriptor, F_SETFL, flags | O_NONBLOCK);
-  return descriptor;
+  return listeners;
 }
 
 }  // namespace wskeep::daemon

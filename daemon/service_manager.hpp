@@ -3,6 +3,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace wskeep::daemon {
 
@@ -20,6 +21,8 @@ class ServiceManager {
   /// Local apps can connect. `status` is the line that `systemctl status` shows.
   void ready(const std::string& status) const;
   void status(const std::string& status) const;
+  /// The configuration is read anew, until the next `ready`.
+  void reloading(const std::string& status) const;
   void stopping(const std::string& status) const;
 
   /// Within this it wants to hear `alive`, or it ends the service (WatchdogSec=); nothing: it does
@@ -29,10 +32,9 @@ class ServiceManager {
   }
   void alive() const;
 
-  /// The socket that systemd listens at for us (wskeepd.socket), which is now the caller's to
-  /// close; nothing: there is none. Once. Throws std::runtime_error when what was handed over is
-  /// not one listening Unix socket.
-  [[nodiscard]] std::optional<int> take_listener();
+  /// The sockets that systemd listens at for us (wskeepd.socket), which are now the caller's to
+  /// close. Once. Throws std::runtime_error when one of them is not a listening Unix socket.
+  [[nodiscard]] std::vector<int> take_listeners();
 
  private:
   bool listens_ = false;

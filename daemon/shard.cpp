@@ -1,10 +1,19 @@
 #include "daemon/shard.hpp"
 
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <utility>
+
 namespace wskeep::daemon {
 
 Shard::Shard(net::TlsContexts& contexts, std::uint32_t handshakes)
     : work_(boost::asio::make_work_guard(context_)),
       environment_(context_, contexts, {}, handshakes),
+      runs_(std::make_shared<std::atomic<bool>>(true)),
       clock_watch_(environment_, [this](std::chrono::milliseconds ahead) {
         for (const auto& connection : connections_) connection->clock_jumped(ahead);
       }) {}
@@ -13,11 +22,85 @@ Shard::~Shard() {
   join();
 }
 
-upstream::Connection& Shard::add(const config::Connection& settings,
-                                 const config::IpcLimits& limits, upstream::ConnectBudgets& budgets,
-                                 Log& log) {
-  return *connections_.emplace_back(
+Shard::Handle Shard::add(const config::Connection& settings, const config::IpcLimits& limits,
+                         upstream::ConnectBudgets& budgets, Log& log) {
+  upstream::Connection& connection = *connections_.emplace_back(
       std::make_unique<upstream::Connection>(environment_, settings, limits, budgets, log));
+  if (remembered_ != nullptr) connection.keep_remembered(*remembered_);
+  connection.tell(teller_);
+  const auto release = [this, runs = runs_](upstream::Connection* handed_out) {
+    if (*runs) boost::asio::post(context_, [this, handed_out] { released(*handed_out); });
+  };
+  return {&connection, release};
+}
+
+void Shard::start(upstream::Connection& connection, std::function<void()> done) {
+  connection.start([this, &connection, done = std::move(done)] {
+    ended(connection);
+    done();
+  });
+}
+
+void Shard::retire(upstream::Connection& connection, upstream::Connection::Farewell farewell,
+                   std::function<void()> session_gone) {
+  put_aside(connection);
+  connection.retire(std::move(farewell), std::move(session_gone));
+}
+
+void Shard::discard(upstream::Connection& connection) {
+  put_aside(connection).ended = true;
+}
+
+Shard::Retired& Shard::put_aside(upstream::Connection& connection) {
+  const auto found =
+      std::ranges::find(connections_, &connection, &std::unique_ptr<upstream::Connection>::get);
+  Retired& retired = retired_.emplace_back(Retired{.connection = std::move(*found)});
+  connections_.erase(found);
+  return retired;
+}
+
+void Shard::ended(upstream::Connection& connection) {
+  for (Retired& retired : retired_) {
+    if (retired.connection.get() != &connection) continue;
+    retired.ended = true;
+    dissolve_when_free(retired);
+  }
+}
+
+void Shard::released(upstream::Connection& connection) {
+  for (Retired& retired : retired_) {
+    if (retired.connection.get() != &connection) continue;
+    retired.released = true;
+    dissolve_when_free(retired);
+  }
+}
+
+/// Not at once: the connection may be in the middle of saying that it has ended.
+void Shard::dissolve_when_free(const Retired& retired) {
+  if (!retired.ended || !retired.released) return;
+  boost::asio::post(context_, [this, connection = retired.connection.get()] {
+    boost::asio::co_spawn(context_, dissolve(*connection), boost::asio::detached);
+  });
+}
+
+/// Who had found the connection before it was retired may have begun to read it after that.
+boost::asio::awaitable<void> Shard::dissolve(upstream::Connection& connection) {
+  constexpr std::chrono::milliseconds look_again{20};
+  boost::asio::steady_timer timer(context_);
+  while (connection.channel().readers() > 0) {
+    connection.close_late_readers();
+    timer.expires_after(look_again);
+    co_await timer.async_wait(boost::asio::use_awaitable);
+  }
+  retired_.remove_if(
+      [&](const Retired& retired) { return retired.connection.get() == &connection; });
+}
+
+void Shard::stop(std::chrono::milliseconds at_most) {
+  for (const auto& connection : connections_) connection->stop(at_most);
+  for (const Retired& retired : retired_) {
+    if (!retired.ended) retired.connection->stop(at_most);
+  }
 }
 
 void Shard::watch_clock() {
@@ -29,6 +112,7 @@ void Shard::start_thread() {
 }
 
 void Shard::finish() {
+  *runs_ = false;
   work_.reset();
   context_.stop();
 }

@@ -1,7 +1,12 @@
 #pragma once
 
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <functional>
+#include <list>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -25,11 +30,36 @@ class Shard {
   [[nodiscard]] boost::asio::io_context& context() noexcept { return context_; }
   [[nodiscard]] net::RealEnvironment& environment() noexcept { return environment_; }
 
-  /// Before `run`.
-  upstream::Connection& add(const config::Connection& settings, const config::IpcLimits& limits,
-                            upstream::ConnectBudgets& budgets, Log& log);
+  /// Whoever holds one may refer to the connection, on any thread: it is destroyed, on the shard,
+  /// some time after it was retired and the last handle is gone.
+  /// Before connections are added: what they remember over a restart is kept there. It outlives
+  /// this.
+  void keep_remembered(upstream::RememberedStore& store) noexcept { remembered_ = &store; }
 
-  /// Before `run`: from then on the connections are told when the wall clock jumps.
+  using Handle = std::shared_ptr<upstream::Connection>;
+
+  /// Is told, on the shard, what happens to its connections. Before any is added.
+  void tell(upstream::Connection::Teller teller) { teller_ = std::move(teller); }
+
+  /// Throws std::system_error when there is no memory for the ring. On the shard, or before `run`,
+  /// as all that follows.
+  [[nodiscard]] Handle add(const config::Connection& settings, const config::IpcLimits& limits,
+                           upstream::ConnectBudgets& budgets, Log& log);
+
+  /// Begins; `done` is called once when it has ended.
+  void start(upstream::Connection& connection, std::function<void()> done);
+
+  /// Ends what was started: see upstream::Connection. It is not among `connections` any more.
+  void retire(upstream::Connection& connection, upstream::Connection::Farewell farewell,
+              std::function<void()> session_gone);
+
+  /// Destroys what was never started, when its last handle is gone.
+  void discard(upstream::Connection& connection);
+
+  /// Ends all connections, and hastens those that were retired.
+  void stop(std::chrono::milliseconds at_most);
+
+  /// From then on the connections are told when the wall clock jumps.
   void watch_clock();
 
   [[nodiscard]] const std::vector<std::unique_ptr<upstream::Connection>>& connections()
@@ -48,10 +78,26 @@ class Shard {
   void join();
 
  private:
+  struct Retired {
+    std::unique_ptr<upstream::Connection> connection;
+    bool ended = false;     ///< nothing runs any more
+    bool released = false;  ///< no handle is left
+  };
+
+  Retired& put_aside(upstream::Connection& connection);
+  void ended(upstream::Connection& connection);
+  void released(upstream::Connection& connection);
+  void dissolve_when_free(const Retired& retired);
+  boost::asio::awaitable<void> dissolve(upstream::Connection& connection);
+
   boost::asio::io_context context_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   net::RealEnvironment environment_;
+  upstream::Connection::Teller teller_;
   std::vector<std::unique_ptr<upstream::Connection>> connections_;
+  upstream::RememberedStore* remembered_ = nullptr;
+  std::list<Retired> retired_;
+  std::shared_ptr<std::atomic<bool>> runs_;  ///< false: no handle's end is of interest any more
   upstream::ClockWatch clock_watch_;
   std::thread thread_;
 };

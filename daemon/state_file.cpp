@@ -75,33 +75,42 @@ void StateFile::fail(const std::string& what) const {
 }
 
 std::optional<std::string> StateFile::read() const {
+  return read(name_);
+}
+
+std::optional<std::string> StateFile::read(const std::string& name) const {
+  const std::string path = directory_ + "/" + name;
   const Descriptor file(
-      ::openat(descriptor_, name_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+      ::openat(descriptor_, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (file.number() < 0 && errno == ENOENT) return std::nullopt;
-  if (file.number() < 0) fail("cannot read " + path_);
+  if (file.number() < 0) fail("cannot read " + path);
   std::string text;
   std::array<char, 65'536> part;
   for (;;) {
     const ssize_t count = ::read(file.number(), part.data(), part.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail("cannot read " + path_);
+    if (count < 0) fail("cannot read " + path);
     if (count == 0) return text;
     text.append(part.data(), static_cast<std::size_t>(count));
-    if (text.size() > largest) throw StateError(path_ + " is too large: remove it");
+    if (text.size() > largest) throw StateError(path + " is too large: remove it");
   }
 }
 
 void StateFile::write(const std::string& text) const {
-  const std::string temporary = name_ + ".new";
+  write(name_, text);
+}
+
+void StateFile::write(const std::string& name, const std::string& text) const {
+  const std::string temporary = name + ".new";
   const Descriptor file(::openat(descriptor_, temporary.c_str(),
                                  O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (file.number() < 0 || ::fchmod(file.number(), 0600) != 0 || !write_all(file.number(), text) ||
       ::fsync(file.number()) != 0 ||
-      ::renameat(descriptor_, temporary.c_str(), descriptor_, name_.c_str()) != 0) {
+      ::renameat(descriptor_, temporary.c_str(), descriptor_, name.c_str()) != 0) {
     const int reason = errno;
     if (file.number() >= 0) ::unlinkat(descriptor_, temporary.c_str(), 0);
     errno = reason;
-    fail("cannot write " + path_);
+    fail("cannot write " + directory_ + "/" + name);
   }
   // So that the new name is there after a power cut as well; the file itself is safe by now.
   ::fsync(descriptor_);

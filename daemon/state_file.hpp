@@ -30,6 +30,10 @@ class StateFile {
   /// crash. Readable by its owner alone. Throws StateError.
   void write(const std::string& text) const;
 
+  /// The same of a further file in the directory.
+  [[nodiscard]] std::optional<std::string> read(const std::string& name) const;
+  void write(const std::string& name, const std::string& text) const;
+
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
  private:

@@ -9,8 +9,10 @@ namespace wskeep::ipc {
 
 Route find_route(std::string_view path) {
   using Resource = Route::Resource;
-  constexpr std::array<std::pair<std::string_view, Resource>, 5> fixed{{
+  constexpr std::array<std::pair<std::string_view, Resource>, 7> fixed{{
       {"/v1/connections", Resource::connections},
+      {"/v1/events", Resource::events},
+      {"/v1/reload", Resource::reload},
       {"/v1/status", Resource::status},
       {"/metrics", Resource::metrics},
       {"/healthz", Resource::health},
@@ -44,6 +46,10 @@ Answer error_answer(unsigned status, std::string_view error, std::string_view me
       .status = status,
       .body = boost::json::serialize(boost::json::object{{"error", error}, {"message", message}}) +
               "\n"};
+}
+
+Answer refusal_answer(Refusal refusal) {
+  return error_answer(503, refusal_error(refusal), refusal_text(refusal));
 }
 
 std::string write_answer(const Answer& answer, bool keep_alive, bool head_only) {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "ipc/accounts.hpp"
 #include "ipc/subscription.hpp"
 #include "ipc/upstream.hpp"
 #include "websocket/http.hpp"
@@ -21,6 +22,8 @@ struct Route {
     attempts,
     messages,
     control,
+    events,
+    reload,
     status,
     metrics,
     health,
@@ -50,6 +53,9 @@ struct Answer {
 /// `{"error": ..., "message": ...}`
 [[nodiscard]] Answer error_answer(unsigned status, std::string_view error,
                                   std::string_view message);
+
+/// There is no room for what the client wants.
+[[nodiscard]] Answer refusal_answer(Refusal refusal);
 
 /// The whole answer as it is sent.
 [[nodiscard]] std::string write_answer(const Answer& answer, bool keep_alive, bool head_only);

@@ -1,7 +1,10 @@
 #include "ipc/channel.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
+#include <functional>
 
+#include "ipc/event.hpp"
 #include "ipc/reader.hpp"
 #include "websocket/in_place_parser.hpp"
 
@@ -27,7 +30,9 @@ Channel::Channel(const boost::asio::any_io_executor& executor, Options options, 
     : executor_(executor),
       options_(options),
       ring_(options.shape, epoch),
-      batches_(ring_, events_, options.batch_bytes),
+      publish_gate_(options.publish),
+      batches_(std::make_shared<BatchMaker>(ring_, events_, options.batch_bytes,
+                                            Telling{.objects = options.objects})),
       stall_timer_(executor),
       alive_(std::make_shared<Channel*>(this)) {}
 
@@ -35,15 +40,82 @@ Channel::~Channel() {
   *alive_ = nullptr;
 }
 
+void Channel::configure(const Options& options) noexcept {
+  const bool other_patience = options.patience != options_.patience;
+  const ring::Ring::Shape shape = options_.shape;
+  options_ = options;
+  options_.shape = shape;
+  batches_->limit(options.batch_bytes);
+  if (views_) views_->limit(options.batch_bytes);
+  publish_gate_.configure(options.publish);
+  if (!other_patience) return;
+  for (Slot& slot : slots_) slot.credit = PatienceCredit(options.patience);
+}
+
+std::shared_ptr<BatchMaker> Channel::batches(const std::string& connection,
+                                             const std::optional<config::MessageRule>& filter,
+                                             std::size_t most_filters,
+                                             std::shared_ptr<Visibility> visible) {
+  if (!filter && !visible && connection.empty()) return batches_;
+  if (!views_) {
+    const auto pause = [this] {
+      boost::asio::post(executor_, [alive = alive_] {
+        if (*alive == nullptr) return;
+        (*alive)->views_->filters().resume();
+        (*alive)->deliver();
+      });
+    };
+    views_ = std::make_unique<Views>(ring_, events_, pause);
+  }
+  return views_->find({.connection = connection, .objects = options_.objects}, filter, most_filters,
+                      options_.batch_bytes, std::move(visible));
+}
+
 std::size_t Channel::readers() const noexcept {
   return static_cast<std::size_t>(std::count_if(
       slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.reader != nullptr; }));
 }
 
+std::map<std::string_view, std::size_t> Channel::readers_by_kind() const {
+  std::map<std::string_view, std::size_t> kinds;
+  for (const Slot& slot : slots_) {
+    if (slot.reader) ++kinds[slot.reader->kind()];
+  }
+  return kinds;
+}
+
+std::vector<ReaderInformation> Channel::reader_list(std::size_t most) const {
+  std::vector<ReaderInformation> list;
+  list.reserve(slots_.size());
+  for (const Slot& slot : slots_) {
+    if (slot.reader) list.push_back(slot.reader->information());
+  }
+  std::ranges::stable_sort(list, std::ranges::greater{}, &ReaderInformation::lag_messages);
+  if (list.size() > most) list.resize(most);
+  return list;
+}
+
+std::optional<ReaderInformation> Channel::slowest_reader() const {
+  const Reader* slowest = nullptr;
+  for (const Slot& slot : slots_) {
+    if (slot.reader &&
+        (slowest == nullptr || slot.reader->first_unsent() < slowest->first_unsent()))
+      slowest = slot.reader.get();
+  }
+  if (slowest == nullptr) return std::nullopt;
+  return slowest->information();
+}
+
+/// The writer may wait for it. Not for one that is being closed: what is left of its message is
+/// saved where need be.
+bool Channel::holds(const Slot& slot) noexcept {
+  return slot.reader && slot.hold.allowed && slot.reader->wants_more();
+}
+
 ring::Sequence Channel::oldest_held() const noexcept {
   ring::Sequence oldest = ring_.next();
   for (const Slot& slot : slots_) {
-    if (slot.reader && slot.hold.allowed) oldest = std::min(oldest, slot.reader->place().sequence);
+    if (holds(slot)) oldest = std::min(oldest, slot.reader->place().sequence);
   }
   return oldest;
 }
@@ -86,7 +158,7 @@ bool Channel::wait_for_readers(const Need& need) {
   }
   auto deadline = Clock::time_point::max();
   for (Slot& slot : slots_) {
-    if (!slot.reader || !slot.hold.allowed) continue;
+    if (!holds(slot)) continue;
     const Place& place = slot.reader->place();
     if (room(place.sequence, need) >= need.least) continue;
     Hold& hold = slot.hold;
@@ -148,7 +220,8 @@ void Channel::deliver() {
     const std::shared_ptr<Reader> reader = slot.reader;
     const bool was_behind = reader->place().sequence != ring_.next();
     reader->deliver();
-    if (reader->place().sequence != ring_.next()) continue;
+    // It may have left while it was sent the last of it.
+    if (!slots_[index].reader || reader->place().sequence != ring_.next()) continue;
     slots_[index].caught_up();
     // Its socket was never full, so that no progress of its own will tell that writing may go on.
     if (was_behind && stalled_) resume_soon();
@@ -162,10 +235,33 @@ void Channel::announce(std::string event) {
   deliver();
 }
 
+void Channel::break_off() {
+  const auto broken = ring_.break_off();
+  if (!broken) return;
+  // Who is within an earlier message gets the rest of that, and nothing of this one.
+  std::vector<std::shared_ptr<Reader>> within;
+  for (const Slot& slot : slots_) {
+    if (slot.reader && slot.reader->in_message() && slot.reader->place().sequence >= broken->first)
+      within.push_back(slot.reader);
+  }
+  for (const auto& reader : within) reader->broken_off();
+  announce(aborted_event(broken->first, broken->end - 1));
+}
+
 void Channel::publishers_may_go_on() {
   ++iterating_;
   for (std::size_t index = 0; index < slots_.size(); ++index) {
     if (const auto reader = slots_[index].reader) reader->publish_more();
+  }
+  --iterating_;
+  sweep();
+}
+
+void Channel::revise_rights(const std::function<Rights(const Client&)>& rights) {
+  ++iterating_;
+  for (std::size_t index = 0; index < slots_.size(); ++index) {
+    const auto reader = slots_[index].reader;
+    if (reader && reader->client() != nullptr) reader->revise(rights(*reader->client()));
   }
   --iterating_;
   sweep();

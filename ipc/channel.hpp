@@ -6,14 +6,21 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/config.hpp"
+#include "ipc/access.hpp"
 #include "ipc/batch.hpp"
 #include "ipc/event_log.hpp"
 #include "ipc/patience.hpp"
+#include "ipc/publish_gate.hpp"
+#include "ipc/reader_information.hpp"
+#include "ipc/views.hpp"
 #include "ring/ring.hpp"
 
 namespace wskeep::ipc {
@@ -29,8 +36,12 @@ class Channel {
   struct Options {
     ring::Ring::Shape shape;
     std::chrono::milliseconds patience{100};
-    config::Gap gap = config::Gap::close;  ///< for readers that do not say
+    config::Gap gap = config::Gap::close;             ///< for readers that do not say
+    config::Passing send = config::Passing::message;  ///< what is larger than shape.max_message
+    config::PublishLimits publish{};                  ///< of all local apps together
+    config::PublishLimits publish_each{};             ///< of any one
     std::size_t batch_bytes = std::size_t{256} << 10U;
+    bool objects = false;  ///< messages are JSON objects that say all of themselves
     std::chrono::milliseconds close_timeout{
         5'000};  ///< for a reader to take what is left and the Close frame
   };
@@ -50,12 +61,31 @@ class Channel {
 
   [[nodiscard]] ring::Ring& ring() noexcept { return ring_; }
   [[nodiscard]] const ring::Ring& ring() const noexcept { return ring_; }
-  [[nodiscard]] BatchMaker& batches() noexcept { return batches_; }
+  /// For readers that want every message, as an encoding has it.
+  [[nodiscard]] const std::shared_ptr<BatchMaker>& batches() const noexcept { return batches_; }
+  /// For those who do not: see Views.
+  [[nodiscard]] std::shared_ptr<BatchMaker> batches(
+      const std::string& connection, const std::optional<config::MessageRule>& filter,
+      std::size_t most_filters, std::shared_ptr<Visibility> visible = nullptr);
+  /// Of all readers; nullptr: none has had one yet.
+  [[nodiscard]] const Filters* filters() const noexcept {
+    return views_ ? &views_->filters() : nullptr;
+  }
   [[nodiscard]] const EventLog& events() const noexcept { return events_; }
   [[nodiscard]] const Options& options() const noexcept { return options_; }
   [[nodiscard]] const Statistics& statistics() const noexcept { return statistics_; }
   [[nodiscard]] Statistics& statistics() noexcept { return statistics_; }
   [[nodiscard]] std::size_t readers() const noexcept;
+  /// By Reader::kind.
+  [[nodiscard]] std::map<std::string_view, std::size_t> readers_by_kind() const;
+  /// All of them, at most `most`, those who are furthest behind first.
+  [[nodiscard]] std::vector<ReaderInformation> reader_list(std::size_t most) const;
+  /// The one who is furthest behind; nothing when there are none.
+  [[nodiscard]] std::optional<ReaderInformation> slowest_reader() const;
+
+  /// From now on these hold, but for the shape, which stays; `gap` and `close_timeout` for readers
+  /// that are yet to come, or to be closed.
+  void configure(const Options& options) noexcept;
 
   // -- for the writer
 
@@ -79,8 +109,17 @@ class Channel {
   /// Puts an event (one line of JSON) behind all messages so far, and sends it.
   void announce(std::string event);
 
+  /// The message that has begun will not be ended, if there is one.
+  void break_off();
+
   /// Publishers that waited because the send buffer was full may go on.
   void publishers_may_go_on();
+
+  /// How fast all local apps together may publish.
+  [[nodiscard]] PublishGate& publish_gate() noexcept { return publish_gate_; }
+
+  /// Others have other rights now: tells every reader its own.
+  void revise_rights(const std::function<Rights(const Client&)>& rights);
 
   /// Closes all readers, with a Close frame where they speak WebSocket.
   void close_all(std::uint16_t code, const std::string& reason);
@@ -112,6 +151,7 @@ class Channel {
     bool one_message;    ///< else as many as the bytes can hold
   };
 
+  [[nodiscard]] static bool holds(const Slot& slot) noexcept;
   [[nodiscard]] ring::Sequence oldest_held() const noexcept;
   [[nodiscard]] std::size_t room(ring::Sequence keep, const Need& need) const noexcept;
   [[nodiscard]] std::size_t make_room(const Need& need);
@@ -126,7 +166,9 @@ class Channel {
   Options options_;
   ring::Ring ring_;
   EventLog events_;
-  BatchMaker batches_;
+  PublishGate publish_gate_;
+  std::shared_ptr<BatchMaker> batches_;
+  std::unique_ptr<Views> views_;  ///< made when the first reader wants one
   std::vector<Slot> slots_;
   std::size_t iterating_ = 0;  ///< loops over slots_ under way: detached slots stay until they end
   bool stalled_ = false;

@@ -1,54 +1,107 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
+
+#include "ipc/access.hpp"
+#include "ipc/accounts.hpp"
+#include "ipc/publish_gate.hpp"
 
 namespace wskeep::ipc {
 
-/// How many local clients there are, over all shards: the one number that they share, touched once
-/// per client.
-class ClientCount {
- public:
-  explicit ClientCount(std::uint32_t limit) noexcept : limit_(limit) {}
-
-  [[nodiscard]] std::uint32_t current() const noexcept {
-    return current_.load(std::memory_order_relaxed);
-  }
-  [[nodiscard]] std::uint32_t limit() const noexcept { return limit_; }
-
- private:
-  friend class ClientSlot;
-  std::uint32_t limit_;
-  std::atomic<std::uint32_t> current_{0};
-};
-
-/// One client's place among them, given back when it ends. Goes from shard to shard with the
-/// client's socket.
+/// One client's place among them, given back with all that it holds when it ends. Goes from shard
+/// to shard with the client's socket. One that was made of nothing is nobody's and knows no limits.
 class ClientSlot {
  public:
   ClientSlot() = default;
-  explicit ClientSlot(std::shared_ptr<ClientCount> count) noexcept : count_(std::move(count)) {
-    within_limit_ = count_->current_.fetch_add(1, std::memory_order_relaxed) < count_->limit_;
+  /// `refusal` says whether there is room for it.
+  ClientSlot(std::shared_ptr<Accounts> accounts, Client client)
+      : state_(std::make_unique<State>(std::move(accounts), std::move(client))) {
+    refusal_ = state_->accounts->add_client(uid());
+    if (refusal_) state_->accounts.reset();
   }
-  ClientSlot(ClientSlot&& other) noexcept = default;
-  ClientSlot& operator=(ClientSlot&& other) noexcept {
-    std::swap(count_, other.count_);
-    within_limit_ = other.within_limit_;
-    return *this;
-  }
+  ClientSlot(ClientSlot&&) noexcept = default;
+  ClientSlot& operator=(ClientSlot&&) noexcept = default;
   ClientSlot(const ClientSlot&) = delete;
   ClientSlot& operator=(const ClientSlot&) = delete;
-  ~ClientSlot() {
-    if (count_) count_->current_.fetch_sub(1, std::memory_order_relaxed);
+  ~ClientSlot() = default;
+
+  [[nodiscard]] std::optional<Refusal> refusal() const noexcept { return refusal_; }
+
+  /// nullptr: nobody's.
+  [[nodiscard]] const Client* client() const noexcept { return state_ ? &state_->client : nullptr; }
+
+  /// It was refused something, or held back, by a limit that is looked at elsewhere.
+  void note(Refusal refusal) {
+    if (state_) state_->accounts->note(refusal);
   }
 
-  [[nodiscard]] bool within_limit() const noexcept { return within_limit_; }
+  /// From now on it reads. To be asked once.
+  [[nodiscard]] std::optional<Refusal> subscribe() {
+    if (!state_) return std::nullopt;
+    const auto refused = state_->accounts->add_subscription(uid());
+    state_->subscribed = !refused;
+    return refused;
+  }
+  /// And now it does not.
+  void unsubscribe() {
+    if (!state_ || !std::exchange(state_->subscribed, false)) return;
+    state_->accounts->remove_subscription(uid());
+  }
+
+  /// Of memory that it causes, this much is held for it now. False: it may not have more than
+  /// before; whoever lets go of what was too much calls again. A little goes uncounted.
+  [[nodiscard]] bool hold(std::uint64_t bytes) {
+    if (!state_) return true;
+    const std::uint64_t counted = bytes / step * step;
+    if (counted == state_->held) return true;
+    if (!state_->accounts->charge(uid(), state_->held, counted)) return false;
+    state_->held = counted;
+    return true;
+  }
+
+  /// What it may do with the connection whose shard it is on.
+  [[nodiscard]] Rights rights() const noexcept { return rights_; }
+  void rights(Rights rights) noexcept { rights_ = rights; }
+
+  /// How fast it may publish. `limits` are those that hold now; nullptr: there are none.
+  [[nodiscard]] PublishGate* gate(const config::PublishLimits& limits) {
+    if (limits.off() || !state_) return nullptr;
+    if (!state_->gate) state_->gate = std::make_unique<PublishGate>();
+    state_->gate->configure(limits);
+    return state_->gate.get();
+  }
 
  private:
-  std::shared_ptr<ClientCount> count_;
-  bool within_limit_ = false;
+  static constexpr std::uint64_t step = 16U << 10U;  ///< so that accounts are seldom touched
+
+  struct State {
+    State(std::shared_ptr<Accounts> all, Client who)
+        : accounts(std::move(all)), client(std::move(who)) {}
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+    ~State() {
+      if (!accounts) return;
+      const std::uint32_t uid = client.peer.uid;
+      if (held > 0) static_cast<void>(accounts->charge(uid, held, 0));
+      if (subscribed) accounts->remove_subscription(uid);
+      accounts->remove_client(uid);
+    }
+
+    std::shared_ptr<Accounts> accounts;  ///< nullptr: it was refused
+    Client client;
+    std::uint64_t held = 0;
+    bool subscribed = false;
+    std::unique_ptr<PublishGate> gate;
+  };
+
+  [[nodiscard]] std::uint32_t uid() const noexcept { return state_->client.peer.uid; }
+
+  std::unique_ptr<State> state_;
+  std::optional<Refusal> refusal_;
+  Rights rights_ = Rights::all();
 };
 
 }  // namespace wskeep::ipc

@@ -3,14 +3,14 @@
 namespace wskeep::ipc {
 
 std::span<const std::byte> EncodedFeed::more() {
-  if (batch_ == nullptr && left_ != 0) {
-    batch_ = batches_.make(encoding_, {place_.sequence, event_}, left_);
+  while (batch_ == nullptr && !at_limit()) {
+    batch_ = batches_->make(encoding_, {place_.sequence, event_}, extent_);
     if (batch_ == nullptr) return {};
     batch_sent_ = 0;
-    if (left_ != no_limit)
-      left_ -= static_cast<std::size_t>(batch_->end.sequence - place_.sequence);
+    if (extent_.limit != Extent{}.limit) extent_.limit -= batch_->messages;
     event_ = batch_->end.event;
     move_to(batch_->end.sequence);
+    if (batch_->bytes.empty()) batch_.reset();
   }
   return rest();
 }

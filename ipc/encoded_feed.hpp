@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstddef>
-#include <limits>
 #include <memory>
+#include <utility>
 
 #include "ipc/batch.hpp"
 #include "ipc/feed.hpp"
@@ -14,31 +14,33 @@ namespace wskeep::ipc {
 /// message half sent.
 class EncodedFeed final : public Feed {
  public:
-  static constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
-
-  /// Begins with message `start` and the next event to come. Gives at most `message_limit`
-  /// messages.
-  EncodedFeed(const ring::Ring& ring, BatchMaker& batches, Encoding encoding, ring::Sequence start,
-              EventLog::Number first_event, std::size_t message_limit = no_limit) noexcept
+  /// Begins with message `start` and event `first_event`.
+  EncodedFeed(const ring::Ring& ring, std::shared_ptr<BatchMaker> batches, Encoding encoding,
+              ring::Sequence start, EventLog::Number first_event, Extent extent = {}) noexcept
       : Feed(ring, start),
-        batches_(batches),
+        batches_(std::move(batches)),
         encoding_(encoding),
         event_(first_event),
-        left_(message_limit) {}
+        extent_(extent) {}
 
   [[nodiscard]] std::span<const std::byte> more() override;
   [[nodiscard]] std::span<const std::byte> rest() override;
   void advance(std::size_t bytes) override;
   void before_overwrite() override {}
+  [[nodiscard]] ring::Sequence first_unsent() const noexcept override {
+    return batch_ == nullptr ? place_.sequence : batch_->begin.sequence;
+  }
 
   /// All messages that it was to give have been sent.
-  [[nodiscard]] bool at_limit() const noexcept { return left_ == 0 && batch_ == nullptr; }
+  [[nodiscard]] bool at_limit() const noexcept {
+    return batch_ == nullptr && (extent_.limit == 0 || place_.sequence >= extent_.until);
+  }
 
  private:
-  BatchMaker& batches_;
+  std::shared_ptr<BatchMaker> batches_;
   Encoding encoding_;
   EventLog::Number event_;
-  std::size_t left_;
+  Extent extent_;  ///< what is left of it
   std::shared_ptr<const Batch> batch_;
   std::size_t batch_sent_ = 0;
 };

@@ -22,26 +22,44 @@ std::string time_text(std::chrono::system_clock::time_point time) {
 
 std::string hello_event(std::string_view connection, const ring::Ring& ring, ring::Sequence next,
                         std::string_view state) {
-  return json::serialize(json::object{{"event", "hello"},
-                                      {"connection", connection},
-                                      {"epoch", epoch_text(ring.epoch())},
-                                      {"first", ring.first()},
-                                      {"last", ring.next() - 1},
-                                      {"next", next},
-                                      {"state", state}});
+  json::object event{
+      {"event", "hello"},      {"connection", connection}, {"epoch", epoch_text(ring.epoch())},
+      {"first", ring.first()}, {"last", ring.next() - 1},  {"next", next},
+      {"state", state}};
+  // The daemon's own events are of no one connection.
+  if (connection.empty()) {
+    event.erase("connection");
+    event.erase("state");
+  }
+  return json::serialize(event);
 }
 
 std::string gap_event(ring::Sequence from, ring::Sequence to) {
   return json::serialize(json::object{{"event", "gap"}, {"from", from}, {"to", to}});
 }
 
+std::string aborted_event(ring::Sequence from, ring::Sequence to) {
+  return json::serialize(json::object{{"event", "aborted"}, {"from", from}, {"to", to}});
+}
+
+std::string closed_event(std::uint16_t code, std::string_view reason) {
+  return json::serialize(json::object{{"event", "closed"}, {"code", code}, {"reason", reason}});
+}
+
+std::string queued_event(std::string_view id) {
+  return json::serialize(json::object{{"event", "queued"}, {"id", id}});
+}
+
 std::string sent_event(std::string_view id) {
   return json::serialize(json::object{{"event", "sent"}, {"id", id}});
 }
 
-std::string failed_event(std::string_view id, const Rejection& reason) {
-  return json::serialize(json::object{
-      {"event", "failed"}, {"id", id}, {"error", reason.error}, {"message", reason.message}});
+std::string failed_event(std::string_view id, std::string_view outcome, const Rejection& reason) {
+  return json::serialize(json::object{{"event", "failed"},
+                                      {"id", id},
+                                      {"outcome", outcome},
+                                      {"error", reason.error},
+                                      {"message", reason.message}});
 }
 
 }  // namespace wskeep::ipc

@@ -20,7 +20,13 @@ namespace wskeep::ipc {
                                       ring::Sequence next, std::string_view state);
 /// `from` 0: messages of another epoch, nobody knows how many.
 [[nodiscard]] std::string gap_event(ring::Sequence from, ring::Sequence to);
+/// Parts from..to are those of a message that was never ended.
+[[nodiscard]] std::string aborted_event(ring::Sequence from, ring::Sequence to);
+/// What a WebSocket is told by its Close frame.
+[[nodiscard]] std::string closed_event(std::uint16_t code, std::string_view reason);
+[[nodiscard]] std::string queued_event(std::string_view id);
 [[nodiscard]] std::string sent_event(std::string_view id);
-[[nodiscard]] std::string failed_event(std::string_view id, const Rejection& reason);
+[[nodiscard]] std::string failed_event(std::string_view id, std::string_view outcome,
+                                       const Rejection& reason);
 
 }  // namespace wskeep::ipc

@@ -8,7 +8,7 @@ namespace wskeep::ipc {
 
 boost::asio::awaitable<std::vector<std::string>> gather(
     Directory& directory, std::function<std::string(Upstream&)> question) {
-  const std::vector<Upstream*> all = directory.all();
+  const std::vector<std::shared_ptr<Upstream>> all = directory.all();
   std::vector<std::string> answers(all.size());
   std::vector<bool> asked(all.size());
   for (std::size_t first = 0; first < all.size(); ++first) {

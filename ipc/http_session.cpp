@@ -9,6 +9,7 @@
 #include <boost/json.hpp>
 #include <cerrno>
 
+#include "config/principal.hpp"
 #include "ipc/channel.hpp"
 #include "ipc/gather.hpp"
 #include "ipc/line_stream.hpp"
@@ -29,7 +30,9 @@ using Resource = Route::Resource;
 constexpr std::chrono::milliseconds lingering{1'000};
 constexpr std::size_t most_ignored = std::size_t{4} << 20U;
 
-constexpr std::string_view v1_subprotocol = "wskeep.v1";
+/// The body of a request that sends no message: a configuration.
+constexpr std::size_t largest_other = std::size_t{1} << 20U;
+
 Answer not_found() {
   return error_answer(404, "not_found",
                       "there is no such path or connection: GET /v1/connections lists them");
@@ -59,15 +62,6 @@ Answer reading_error(websocket::HttpReader::Error error, const std::string& text
   }
 }
 
-Answer refused_upgrade(websocket::UpgradeCheck check) {
-  const std::string_view error = check.status == 426   ? "upgrade_required"
-                                 : check.status == 405 ? "method_not_allowed"
-                                                       : "bad_request";
-  Answer answer = error_answer(check.status, error, check.text);
-  answer.headers = std::move(check.headers);
-  return answer;
-}
-
 Answer publish_answer(const PublishOutcome& outcome) {
   using Kind = PublishOutcome::Kind;
   const auto with_error = [&](std::string_view word) {
@@ -83,6 +77,8 @@ Answer publish_answer(const PublishOutcome& outcome) {
     case Kind::rejected:
       return {.status = outcome.error == "too_large"         ? 413U
                         : outcome.error == "invalid_payload" ? 400U
+                        : outcome.error == "not_allowed"     ? 403U
+                        : outcome.error == "publish_rate"    ? 429U
                                                              : 503U,
               .body = with_error("rejected")};
     case Kind::unknown:
@@ -100,30 +96,56 @@ std::string join(const std::vector<std::string>& parts) {
   return joined;
 }
 
-/// Of whoever called connect(2), be the socket in whosever hands by now.
-std::optional<std::uint32_t> peer_uid(int socket) {
-  ucred credentials{};
-  socklen_t size = sizeof credentials;
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0 ||
-      credentials.pid <= 0) {
-    return std::nullopt;
+Answer not_allowed(std::string_view what) {
+  return error_answer(
+      403, "not_allowed",
+      "you may not " + std::string(what) + ": the configuration says who may, under 'access'");
+}
+
+boost::json::array rights_text(Rights rights) {
+  boost::json::array names;
+  for (const Right right : {Right::subscribe, Right::publish, Right::control}) {
+    if (rights.has(right)) names.emplace_back(right_name(right));
   }
-  return credentials.uid;
+  return names;
+}
+
+/// What an answer was refused by, where nobody has counted it yet.
+std::optional<Refusal> limit_of(unsigned status) {
+  switch (status) {
+    case 408:
+      return Refusal::request;
+    case 413:
+    case 431:
+      return Refusal::request_size;
+    case 429:
+      return Refusal::publish_rate;
+    default:
+      return std::nullopt;
+  }
+}
+
+/// A message that came too fast.
+PublishOutcome too_fast(std::string_view limit) {
+  return {PublishOutcome::Kind::rejected, "publish_rate",
+          "more was published than " + std::string(limit) + " allows: send it later"};
 }
 
 }  // namespace
 
 HttpSession::HttpSession(Descriptor descriptor, ClientSlot slot, Scope scope,
-                         const config::IpcLimits& limits, std::size_t largest_message,
-                         Directory& directory)
+                         std::shared_ptr<const ServingLimits> limits, Directory& directory)
     : descriptor_(std::move(descriptor)),
       slot_(std::move(slot)),
       scope_(scope),
-      uid_(peer_uid(descriptor_.native_handle())),
-      limits_(limits),
-      directory_(directory),
+      uid_(slot_.client() != nullptr ? slot_.client()->peer.uid : config::nobody),
+      limits_(std::move(limits)),
+      view_(std::make_shared<ClientView>(
+          directory, slot_.client() != nullptr ? std::optional(*slot_.client()) : std::nullopt)),
+      directory_(*view_),
       reader_(websocket::HttpReader::Kind::request,
-              {.head = limits.request_head, .body = largest_message}),
+              {.head = limits_->ipc.request_head,
+               .body = std::max(limits_->largest_message, largest_other)}),
       deadline_(descriptor_.get_executor()) {}
 
 void HttpSession::stop() {
@@ -141,11 +163,19 @@ asio::awaitable<void> HttpSession::run() {
     Answer response = std::move(refusal_);
     if (outcome == ReadOutcome::request) response = co_await answer();
     if (response.handed_over || stopped_) break;
+    if (outcome == ReadOutcome::request) {
+      for (auto& header : origin_headers()) response.headers.push_back(std::move(header));
+    }
+    if (const auto limit = limit_of(response.status)) slot_.note(*limit);
     const bool head_only = outcome == ReadOutcome::request && reader_.head().method == "HEAD";
+    // What came of the request is not needed any more, so that its place is the answer's.
+    reader_.reset();
+    if (outcome == ReadOutcome::refused) received_.clear();
+    if (!may_hold(response.body.size())) response = refusal_answer(Refusal::in_flight);
     const bool sent = co_await send(write_answer(response, keep_alive, head_only));
     if (sent && outcome == ReadOutcome::refused) co_await let_finish();
     if (!sent || !keep_alive) break;
-    reader_.reset();
+    static_cast<void>(may_hold(0));
   }
   deadline_.cancel();
 }
@@ -195,7 +225,7 @@ asio::awaitable<void> HttpSession::let_finish() {
 
 asio::awaitable<HttpSession::ReadOutcome> HttpSession::read_request() {
   bool begun = !received_.empty();
-  if (begun) set_deadline(limits_.request);
+  if (begun) set_deadline(limits_->ipc.request);
   for (;;) {
     const auto result = reader_.read(received_);
     received_.erase(received_.begin(),
@@ -206,7 +236,7 @@ asio::awaitable<HttpSession::ReadOutcome> HttpSession::read_request() {
       co_return ReadOutcome::refused;
     }
     // The whole request has one deadline, from its first byte on: dripping does not help.
-    const auto timeout = begun ? std::chrono::milliseconds(0) : limits_.idle;
+    const auto timeout = begun ? std::chrono::milliseconds(0) : limits_->ipc.idle;
     const bool received = co_await receive(timeout);
     if (!received) {
       if (!timed_out_ || stopped_ || !begun) co_return ReadOutcome::ended;
@@ -214,13 +244,17 @@ asio::awaitable<HttpSession::ReadOutcome> HttpSession::read_request() {
                               "the request was not complete within ipc.limits.request");
       co_return ReadOutcome::refused;
     }
-    if (!begun) set_deadline(limits_.request);
+    if (!begun) set_deadline(limits_->ipc.request);
     begun = true;
+    if (!may_hold(0)) {
+      refusal_ = refusal_answer(Refusal::in_flight);
+      co_return ReadOutcome::refused;
+    }
   }
 }
 
 asio::awaitable<bool> HttpSession::send(std::string text) {
-  set_deadline(limits_.request);
+  set_deadline(limits_->ipc.request);
   std::string_view rest = text;
   while (!rest.empty() && !timed_out_ && !stopped_) {
     const ssize_t count =
@@ -250,8 +284,9 @@ asio::awaitable<Answer> HttpSession::answer() {
   }
   const std::string& method = reader_.head().method;
   const bool reads = method == "GET" || method == "HEAD";
-  const bool takes_posts =
-      route.resource == Resource::messages || route.resource == Resource::control;
+  const bool takes_posts = route.resource == Resource::messages ||
+                           route.resource == Resource::control ||
+                           route.resource == Resource::reload;
   if (!reads && !takes_posts) co_return method_not_allowed("GET, HEAD");
   switch (route.resource) {
     case Resource::health:
@@ -273,11 +308,23 @@ asio::awaitable<Answer> HttpSession::answer() {
     case Resource::status:
     case Resource::metrics: {
       const bool metrics = route.resource == Resource::metrics;
-      auto ask = [&](auto done) { metrics ? directory_.metrics(done) : directory_.status(done); };
+      auto ask = [&](auto done) {
+        metrics ? directory_.metrics({}, done) : directory_.status({}, done);
+      };
       std::string body = co_await run_on<std::string>(descriptor_.get_executor(), ask);
       if (metrics)
         co_return Answer{.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = body};
       co_return Answer{.body = body + "\n"};
+    }
+    case Resource::events: {
+      if (method != "GET") co_return method_not_allowed("GET");
+      Answer subscribed = co_await subscribe_to_events(*target);
+      co_return subscribed;
+    }
+    case Resource::reload: {
+      if (method != "POST") co_return method_not_allowed("POST");
+      Answer reloaded = co_await reload(*target);
+      co_return reloaded;
     }
     default:
       break;
@@ -287,7 +334,12 @@ asio::awaitable<Answer> HttpSession::answer() {
 }
 
 asio::awaitable<Answer> HttpSession::answer_connection(const Route& route, const Target& target) {
-  Upstream* upstream = directory_.find(route.name);
+  if (route.name == "*" && route.resource == Resource::messages) {
+    if (reader_.head().method != "GET") co_return method_not_allowed("GET");
+    Answer subscribed = co_await subscribe_to_all(target);
+    co_return subscribed;
+  }
+  const std::shared_ptr<Upstream> upstream = directory_.find(route.name);
   if (upstream == nullptr) co_return not_found();
   const std::string& method = reader_.head().method;
   if (route.resource == Resource::control) {
@@ -300,63 +352,58 @@ asio::awaitable<Answer> HttpSession::answer_connection(const Route& route, const
       Answer posted = co_await post_message(*upstream);
       co_return posted;
     }
-    if (method == "GET") {
-      Answer subscribed = co_await subscribe(*upstream, target);
-      co_return subscribed;
-    }
-    co_return method_not_allowed("GET, POST");
+    if (method != "GET") co_return method_not_allowed("GET, POST");
+    const Rights rights = view_->rights(upstream->name());
+    if (!rights.has(Right::subscribe)) co_return not_allowed("subscribe to this connection");
+    auto wanted = read_wanted(target, false);
+    if (auto* refused = std::get_if<Answer>(&wanted)) co_return std::move(*refused);
+    Answer subscribed = co_await subscribe(upstream, std::get<Wanted>(std::move(wanted)), rights);
+    co_return subscribed;
   }
   const bool attempts = route.resource == Resource::attempts;
+  const boost::json::array rights = rights_text(view_->rights(upstream->name()));
   std::string body = co_await call_on(upstream->executor(), [&] {
-    if (!attempts) return boost::json::serialize(upstream->describe(Upstream::Detail::whole));
+    if (!attempts) {
+      boost::json::object all = upstream->describe(Upstream::Detail::whole);
+      all["rights"] = rights;
+      return boost::json::serialize(all);
+    }
     return boost::json::serialize(upstream->describe_attempts());
   });
   co_return Answer{.body = body + "\n"};
 }
 
-asio::awaitable<Answer> HttpSession::subscribe(Upstream& upstream, const Target& target) {
-  const websocket::HttpHead& head = reader_.head();
-  const bool upgrade = head.has_token("connection", "upgrade") && head.find("upgrade") != nullptr;
-  auto parsed = parse_subscription(target, !upgrade);
-  if (const auto* problem = std::get_if<std::string>(&parsed))
-    co_return error_answer(400, "bad_request", *problem);
-  Subscription subscription = std::get<Subscription>(parsed);
-  std::string response;
-  if (upgrade) {
-    auto check = websocket::check_upgrade_request(head);
-    if (!check.ok) co_return refused_upgrade(std::move(check));
-    subscription.v1 = std::find(check.subprotocols.begin(), check.subprotocols.end(),
-                                v1_subprotocol) != check.subprotocols.end();
-    response = websocket::write_upgrade_response(check.key, subscription.v1 ? v1_subprotocol : "");
-  }
-  const int socket = descriptor_.release();
-  const bool started = co_await call_on(upstream.executor(), [&] {
-    if (!find_start(upstream.channel().ring(), subscription)) return false;
-    try {
-      if (upgrade) {
-        Subscriber::start(upstream, socket, std::move(slot_), subscription, response, received_);
-      } else {
-        LineStream::start(upstream, socket, std::move(slot_), subscription);
-      }
-    } catch (const boost::system::system_error&) {
-      ::close(socket);  // it cannot be watched, so nothing can be said to the app either
+bool HttpSession::may_hold(std::size_t answer) {
+  return slot_.hold(received_.size() + reader_.body().size() + answer);
+}
+
+asio::awaitable<Answer> HttpSession::reload(const Target& target) {
+  if (!view_->rights().has(Right::control)) co_return not_allowed("reload the configuration");
+  ReloadRequest request{.uid = uid_};
+  for (const auto& [key, value] : target.query) {
+    if (key != "dry_run" || (value != "true" && value != "false")) {
+      co_return error_answer(400, "bad_request",
+                             "the query may hold dry_run=true or dry_run=false, and nothing else");
     }
-    return true;
-  });
-  if (started) co_return Answer{.handed_over = true};
-  descriptor_.assign(socket);
-  co_return error_answer(400, "bad_request", "the cursor is ahead of the newest message");
+    request.dry_run = value == "true";
+  }
+  if (const std::string& body = reader_.body(); !body.empty()) {
+    if (!request.dry_run) {
+      co_return error_answer(400, "bad_request",
+                             "the daemon reloads its own file: a body is for dry_run=true");
+    }
+    request.text = body;
+  }
+  auto start = [&](auto done) { directory_.reload(request, done); };
+  ReloadAnswer reloaded = co_await run_on<ReloadAnswer>(descriptor_.get_executor(), start);
+  co_return Answer{.status = reloaded.status, .body = std::move(reloaded.body)};
 }
 
 asio::awaitable<Answer> HttpSession::control(Upstream& upstream, Upstream::Control what) {
-  // Whoever may open the socket may read and publish; what others depend on takes more.
-  if (!uid_ || (*uid_ != 0 && *uid_ != ::geteuid())) {
-    co_return error_answer(403, "not_allowed",
-                           "only root and the user that wskeepd runs as may reconnect, pause and "
-                           "resume connections");
-  }
+  if (!view_->rights(upstream.name()).has(Right::control))
+    co_return not_allowed("reconnect, pause and resume this connection");
   std::string state = co_await call_on(upstream.executor(), [&] {
-    upstream.control(what, *uid_);
+    upstream.control(what, uid_);
     return std::string(upstream.state_name());
   });
   co_return Answer{.status = 202,
@@ -364,6 +411,12 @@ asio::awaitable<Answer> HttpSession::control(Upstream& upstream, Upstream::Contr
 }
 
 asio::awaitable<Answer> HttpSession::post_message(Upstream& upstream) {
+  if (!view_->rights(upstream.name()).has(Right::publish)) {
+    co_return publish_answer(
+        {PublishOutcome::Kind::rejected, "not_allowed", "you may not publish to this connection"});
+  }
+  if (reader_.body().size() > limits_->largest_message)
+    co_return reading_error(websocket::HttpReader::Error::body_too_large, {});
   const auto opcode = is_text(reader_.head().find("content-type")) ? websocket::Opcode::text
                                                                    : websocket::Opcode::binary;
   if (opcode == websocket::Opcode::text &&
@@ -372,7 +425,15 @@ asio::awaitable<Answer> HttpSession::post_message(Upstream& upstream) {
         400, "invalid_payload",
         "text must be UTF-8; send other bytes with Content-Type: application/octet-stream");
   }
+  const auto now = PublishGate::Clock::now();
+  if (PublishGate* const gate = slot_.gate(limits_->ipc.publish)) {
+    if (gate->opens() > now) co_return publish_answer(too_fast("ipc.limits"));
+    gate->count(reader_.body().size(), now);
+  }
   auto start = [&](auto done) {
+    PublishGate& gate = upstream.channel().publish_gate();
+    if (gate.opens() > now) return done(too_fast("the connection"));
+    gate.count(reader_.body().size(), now);
     publish_once(upstream, opcode, std::as_bytes(std::span(reader_.body())), done);
   };
   const PublishOutcome outcome = co_await run_on<PublishOutcome>(upstream.executor(), start);

@@ -18,6 +18,8 @@ class PlainFeed final : public Feed {
   void before_overwrite() override;
 
  private:
+  [[nodiscard]] std::span<const std::byte> more_of_whole_messages();
+
   /// Behind the message that place() stands inside; at or before place().position where it
   /// stands between two.
   ring::Position message_end_;

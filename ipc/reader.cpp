@@ -1,10 +1,14 @@
 #include "ipc/reader.hpp"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "ipc/channel.hpp"
+#include "websocket/close.hpp"
 
 namespace wskeep::ipc {
 
@@ -22,11 +26,11 @@ void Reader::deliver() {
   while (!gone_) {
     const auto output = next_output();
     if (output.empty()) break;
-    const ssize_t count = ::send(descriptor_.native_handle(), output.data(), output.size(),
-                                 MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t count = transmit(output);
     if (count < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        waiting_to_write_ = true;
         wait_to_write();
       } else {
         leave();
@@ -35,6 +39,7 @@ void Reader::deliver() {
     }
     sent(static_cast<std::size_t>(count));
     if (static_cast<std::size_t>(count) < output.size()) {
+      waiting_to_write_ = true;
       wait_to_write();
       break;
     }
@@ -49,6 +54,7 @@ void Reader::deliver() {
 }
 
 std::span<const std::byte> Reader::next_output() {
+  if (feed_->passes_over()) feed_->pass_over();
   const bool lapped = !finishing_ && feed_->lapped();
   if (own_unsent() > 0 || finishing_ || lapped) {
     source_ = Source::feed;
@@ -58,19 +64,22 @@ std::span<const std::byte> Reader::next_output() {
     if (own_unsent() > 0 || finishing_) return std::span<const std::byte>(own_).subspan(own_sent_);
   }
   source_ = Source::feed;
+  if (feed_->passes_over()) return {};
   return feed_->more();
 }
 
 void Reader::tell_gap() {
-  const ring::Sequence from = feed_->place().sequence;
-  const ring::Sequence to = channel_.ring().first() - 1;
+  const bool in_message = feed_->in_message();
+  const auto [from, to] = feed_->skip_lost();
   ++channel_.statistics().gaps;
   channel_.statistics().lost_messages += to - from + 1;
-  feed_->skip_lost();
+  lost_messages_ += to - from + 1;
   on_gap(from, to);
+  if (in_message) broken_off();
 }
 
 void Reader::sent(std::size_t bytes) {
+  sent_bytes_ += bytes;
   if (source_ == Source::feed) {
     feed_->advance(bytes);
     return;
@@ -83,16 +92,31 @@ void Reader::sent(std::size_t bytes) {
   if (own_.capacity() > 4096) own_ = {};
 }
 
+ssize_t Reader::transmit(std::span<const std::byte> bytes) {
+  return ::send(descriptor_.native_handle(), bytes.data(), bytes.size(),
+                MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 void Reader::wait_to_write() {
-  waiting_to_write_ = true;
   descriptor_.async_wait(Descriptor::wait_write,
                          [self = shared_from_this()](const boost::system::error_code& error) {
-                           self->waiting_to_write_ = false;
-                           if (self->gone_) return;
-                           if (error) return self->leave();
-                           self->deliver();
-                           if (!self->gone_) self->channel_.on_progress();
+                           self->writable(error);
                          });
+}
+
+void Reader::writable(const boost::system::error_code& error) {
+  waiting_to_write_ = false;
+  if (gone_) return;
+  if (error) return leave();
+  deliver();
+  if (!gone_) channel_.on_progress();
+}
+
+void Reader::revise(Rights rights) {
+  slot_.rights(rights);
+  if (rights.has(Right::subscribe) || finishing_ || gone_) return;
+  close(static_cast<std::uint16_t>(websocket::CloseCode::policy_violation),
+        "the right to subscribe was taken away");
 }
 
 void Reader::finish() {
@@ -118,6 +142,34 @@ void Reader::leave() {
   descriptor_.close(ignored);
   if (close_timer_) close_timer_->cancel();
   channel_.detach(*this);
+  on_left();
+}
+
+ring::Sequence Reader::first_unsent() const noexcept {
+  return finishing_ ? channel_.ring().next() : feed_->first_unsent();
+}
+
+ReaderInformation Reader::information() const {
+  const int socket = const_cast<Descriptor&>(descriptor_).native_handle();
+  ReaderInformation information{.kind = kind(),
+                                .sent_bytes = sent_bytes_,
+                                .lost_messages = lost_messages_,
+                                .waits = waiting_to_write_};
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid > 0) {
+    information.uid = peer.uid;
+    information.pid = peer.pid;
+  }
+  int unread = 0;
+  if (::ioctl(socket, SIOCOUTQ, &unread) == 0 && unread > 0)
+    information.unread_bytes = static_cast<std::uint64_t>(unread);
+  const ring::Ring& ring = channel_.ring();
+  const ring::Sequence next = first_unsent();
+  information.lag_messages = ring.next() - next;
+  if (information.lag_messages > 0 && !ring.empty())
+    information.oldest_unsent_ns = ring.entry(std::max(next, ring.first())).time_ns;
+  return information;
 }
 
 }  // namespace wskeep::ipc

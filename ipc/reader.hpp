@@ -7,11 +7,13 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/config.hpp"
 #include "ipc/client_slot.hpp"
 #include "ipc/feed.hpp"
+#include "ipc/reader_information.hpp"
 
 namespace wskeep::ipc {
 
@@ -37,6 +39,27 @@ class Reader : public std::enable_shared_from_this<Reader> {
   [[nodiscard]] const Place& place() const noexcept { return feed_->place(); }
   void before_overwrite() { feed_->before_overwrite(); }
 
+  /// What it is sent, by the name that docs/ipc.md has for it.
+  [[nodiscard]] virtual std::string_view kind() const noexcept = 0;
+  [[nodiscard]] ReaderInformation information() const;
+  /// Like Feed::first_unsent.
+  [[nodiscard]] ring::Sequence first_unsent() const noexcept;
+
+  /// It was sent the front of a message and not its end; and the end will not come.
+  [[nodiscard]] bool in_message() const noexcept { return feed_->in_message() && !finishing_; }
+  void broken_off() {
+    if (!finishing_ && !gone_) on_broken_off();
+  }
+
+  /// It is to be sent more of the ring, so that the writer may wait for it.
+  [[nodiscard]] bool wants_more() const noexcept { return !finishing_ && !gone_; }
+
+  /// Whose app it is; nullptr: nobody's, who may do everything.
+  [[nodiscard]] const Client* client() const noexcept { return slot_.client(); }
+
+  /// From now on it may do that: one that may not read any more is closed.
+  void revise(Rights rights);
+
   /// Ends what it is sent, as its protocol does that, and then the connection.
   virtual void close(std::uint16_t code, const std::string& reason) = 0;
 
@@ -50,8 +73,20 @@ class Reader : public std::enable_shared_from_this<Reader> {
   /// Messages from..to were lost for it. It may be told by `own()`, or closed.
   virtual void on_gap(ring::Sequence from, ring::Sequence to) = 0;
 
+  /// The message whose front it was sent will not be ended, or its end was lost.
+  virtual void on_broken_off() {}
+
+  /// It is gone from the channel.
+  virtual void on_left() {}
+
   /// All that is new was sent.
   virtual void on_drained() {}
+
+  /// Gives bytes to whoever reads, as send(2): how many were taken, or -1 and errno.
+  /// `wait_to_write` then has `writable` called as soon as more can be.
+  [[nodiscard]] virtual ssize_t transmit(std::span<const std::byte> bytes);
+  virtual void wait_to_write();
+  void writable(const boost::system::error_code& error);
 
   /// Bytes of its own, to be sent as soon as no message is half sent; then call `deliver`.
   [[nodiscard]] std::vector<std::byte>& own() noexcept { return own_; }
@@ -63,6 +98,9 @@ class Reader : public std::enable_shared_from_this<Reader> {
 
   /// Ends it at once. It is gone from the channel; pending work ends with nothing done.
   void leave();
+
+  /// The app's place among all, with its rights and what is held for it.
+  [[nodiscard]] ClientSlot& slot() noexcept { return slot_; }
 
   [[nodiscard]] bool finishing() const noexcept { return finishing_; }
   [[nodiscard]] bool gone() const noexcept { return gone_; }
@@ -77,7 +115,6 @@ class Reader : public std::enable_shared_from_this<Reader> {
   [[nodiscard]] std::span<const std::byte> next_output();
   void sent(std::size_t bytes);
   void tell_gap();
-  void wait_to_write();
   void start_close_timer();
 
   Channel& channel_;
@@ -93,6 +130,8 @@ class Reader : public std::enable_shared_from_this<Reader> {
   bool finishing_ = false;
   bool shut_ = false;
   bool gone_ = false;
+  std::uint64_t sent_bytes_ = 0;
+  std::uint64_t lost_messages_ = 0;
   std::unique_ptr<boost::asio::steady_timer> close_timer_;
 };
 

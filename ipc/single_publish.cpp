@@ -26,6 +26,10 @@ class SinglePublish final : public PublishObserver {
     end({PublishOutcome::Kind::unknown, std::string(reason.error), reason.message});
   }
 
+  void on_failed(std::uint64_t /*token*/, const Rejection& reason) override {
+    end({PublishOutcome::Kind::rejected, std::string(reason.error), reason.message});
+  }
+
   void end(PublishOutcome outcome) {
     if (auto done = std::exchange(done_, nullptr)) done(std::move(outcome));
     timer_.cancel();
@@ -41,7 +45,7 @@ class SinglePublish final : public PublishObserver {
 void publish_once(Upstream& upstream, websocket::Opcode opcode, std::span<const std::byte> payload,
                   std::function<void(PublishOutcome)> done) {
   const auto self = std::make_shared<SinglePublish>(upstream.executor(), std::move(done));
-  const auto rejection = upstream.publish(opcode, payload, self, 0);
+  const auto rejection = upstream.publish(opcode, payload, self, 1);
   if (rejection) {
     return self->end(
         {PublishOutcome::Kind::rejected, std::string(rejection->error), rejection->message});

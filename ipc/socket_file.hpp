@@ -2,7 +2,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
+
+#include "config/config.hpp"
 
 namespace wskeep::ipc {
 
@@ -11,25 +14,38 @@ namespace wskeep::ipc {
 /// connect before mode and group are set.
 class SocketFile {
  public:
-  /// Throws std::runtime_error.
-  SocketFile(const std::filesystem::path& file, std::uint32_t mode, const std::string& group);
+  /// Throws std::runtime_error; `key` is where the configuration has it.
+  explicit SocketFile(const config::LocalSocket& settings, std::string key = "ipc.socket");
   SocketFile(const SocketFile&) = delete;
   SocketFile& operator=(const SocketFile&) = delete;
   /// Removes the file if it is still ours.
   ~SocketFile();
 
-  /// Whether a listening socket that somebody else made lies at `file`; with a sentence where not.
-  [[nodiscard]] static std::string handed_over_error(int listener,
-                                                     const std::filesystem::path& file);
+  /// The path at which a listening socket that somebody else made lies; nothing: it is no Unix
+  /// socket with a path.
+  [[nodiscard]] static std::optional<std::string> path_of(int listener);
 
   /// The listening socket; the caller takes it and closes it.
   [[nodiscard]] int take_listener() noexcept;
 
+  /// What has become of the file. Somebody else's is never touched.
+  enum class Condition : std::uint8_t { ours, removed, replaced };
+  [[nodiscard]] Condition condition() const noexcept;
+
+  /// Makes another file and another listening socket, when the file was removed; who has connected
+  /// to the old one has. Throws std::runtime_error.
+  void renew();
+
  private:
   void lock();
-  void bind_and_listen(std::uint32_t mode, const std::string& group);
+  void relock();
+  void remove_stale() const;
+  void bind_and_listen();
+  [[noreturn]] void fail(const std::string& what) const;
+  [[noreturn]] void refuse(const std::string& what) const;
 
-  std::filesystem::path file_;
+  config::LocalSocket settings_;
+  std::string key_;
   int lock_ = -1;
   int listener_ = -1;
   std::uint64_t device_ = 0;

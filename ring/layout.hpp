@@ -9,18 +9,24 @@
 namespace wskeep::ring {
 
 inline constexpr std::uint64_t magic = 0x00474E4952534B57U;  ///< "WKSRING" in memory order
-inline constexpr std::uint32_t layout_version = 1;
+inline constexpr std::uint32_t layout_version = 2;
 
-/// One message. 24 bytes.
+/// What a frame is of its message.
+enum class Part : std::uint8_t { whole = 0, first = 1, more = 2, last = 3 };
+
+/// One message, or a part of one. 24 bytes.
 struct Entry {
   std::uint64_t position = 0;    ///< of its frame's first byte, counted since the epoch began
   std::uint64_t time_ns = 0;     ///< when its last byte was received, since 1970
   std::uint32_t size = 0;        ///< bytes of the frame, header included
-  std::uint8_t opcode = 0;       ///< RFC 6455: 1 text, 2 binary
+  std::uint8_t opcode = 0;       ///< of the message; RFC 6455: 1 text, 2 binary
   std::uint8_t header_size = 0;  ///< 2, 4 or 10
-  std::uint16_t reserved = 0;
+  Part part = Part::whole;
+  std::uint8_t broken_off = 0;  ///< 1: the message was never ended, and no more parts follow
 
   [[nodiscard]] std::uint32_t payload_size() const noexcept { return size - header_size; }
+  /// A message begins with it.
+  [[nodiscard]] bool begins() const noexcept { return part == Part::whole || part == Part::first; }
 };
 static_assert(sizeof(Entry) == 24);
 

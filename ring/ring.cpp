@@ -1,5 +1,7 @@
 #include "ring/ring.hpp"
 
+#include <utility>
+
 namespace wskeep::ring {
 namespace {
 
@@ -69,6 +71,24 @@ void Ring::make_room(std::size_t bytes) noexcept {
   // A reader in another process must see that the old messages are gone before their bytes change.
   memory_.header().first.store(first_, std::memory_order_release);
   std::atomic_thread_fence(std::memory_order_seq_cst);
+}
+
+void Ring::commit_part(Part part, std::uint8_t opcode, std::uint8_t header_size,
+                       std::size_t frame_size, std::uint64_t time_ns) {
+  const Sequence sequence = next_;
+  commit(opcode, header_size, frame_size, time_ns);
+  index_[sequence & index_mask_].part = part;
+  if (part == Part::first) open_first_ = sequence;
+  if (part == Part::last) open_first_ = 0;
+}
+
+std::optional<Ring::BrokenOff> Ring::break_off() {
+  if (open_first_ == 0) return std::nullopt;
+  const BrokenOff broken{std::exchange(open_first_, Sequence{0}), next_};
+  index_[(next_ - 1) & index_mask_].broken_off = 1;
+  std::erase_if(broken_off_, [this](const BrokenOff& old) { return old.end <= first_; });
+  broken_off_.push_back(broken);
+  return broken;
 }
 
 void Ring::publish() noexcept {

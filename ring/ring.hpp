@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <vector>
 
 #include "ring/layout.hpp"
 
 namespace wskeep::ring {
 
-/// Sequence numbers count a connection's messages from 1.
+/// Sequence numbers count a connection's messages from 1; of messages that come in parts, the
+/// parts.
 using Sequence = std::uint64_t;
 
 /// Bytes since the epoch began.
@@ -20,7 +23,8 @@ using Position = std::uint64_t;
 /// that it keeps itself. A reader was lapped when its next message is below `first()`.
 ///
 /// The writer receives into the memory behind the newest message (`unwritten`), and makes what has
-/// become a whole frame the next message (`commit`). Used by one thread.
+/// become a whole frame the next message (`commit`), or a part of one (`commit_part`), which is
+/// numbered and kept like a message. Used by one thread.
 class Ring {
  public:
   struct Shape {
@@ -38,6 +42,9 @@ class Ring {
 
   [[nodiscard]] std::uint64_t epoch() const noexcept { return memory_.header().epoch; }
   [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+
+  /// How many messages can be kept at most, however small they are.
+  [[nodiscard]] std::size_t slots() const noexcept { return index_mask_ + 1; }
 
   /// The oldest message kept; equals `next()` when there is none.
   [[nodiscard]] Sequence first() const noexcept { return first_; }
@@ -106,6 +113,35 @@ class Ring {
     ++next_;
   }
 
+  /// The same for a part of a message.
+  void commit_part(Part part, std::uint8_t opcode, std::uint8_t header_size, std::size_t frame_size,
+                   std::uint64_t time_ns);
+
+  /// The newest message has begun and not ended.
+  [[nodiscard]] bool message_open() const noexcept { return open_first_ != 0; }
+
+  /// Messages that were broken off: parts `first` to before `end` and nothing more.
+  struct BrokenOff {
+    Sequence first;
+    Sequence end;
+  };
+  /// Ends the open message so; nothing if there is none.
+  std::optional<BrokenOff> break_off();
+  /// Those of which anything may be kept, oldest first.
+  [[nodiscard]] const std::vector<BrokenOff>& broken_off() const noexcept { return broken_off_; }
+
+  /// The first message that begins at `sequence` or behind it; next() if there is none. Needs
+  /// first() <= sequence <= next().
+  [[nodiscard]] Sequence begin_from(Sequence sequence) const noexcept {
+    while (sequence < next_ && !entry(sequence).begins()) ++sequence;
+    return sequence;
+  }
+
+  /// What comes next at `sequence` goes on with a message. Needs first() <= sequence <= next().
+  [[nodiscard]] bool continues_at(Sequence sequence) const noexcept {
+    return sequence == next_ ? message_open() : !entry(sequence).begins();
+  }
+
   /// Shows all commits since the last call to readers that map the memory themselves: once per
   /// batch.
   void publish() noexcept;
@@ -119,6 +155,8 @@ class Ring {
   Sequence first_ = 1;
   Sequence next_ = 1;
   Position end_ = 0;
+  Sequence open_first_ = 0;  ///< of the open message; 0: there is none
+  std::vector<BrokenOff> broken_off_;
 };
 
 }  // namespace wskeep::ring

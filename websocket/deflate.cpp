@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <utility>
 
 namespace wskeep::websocket {
 namespace {
@@ -55,29 +56,38 @@ Deflater::Deflater(Deflater&&) noexcept = default;
 Deflater& Deflater::operator=(Deflater&&) noexcept = default;
 Deflater::~Deflater() = default;
 
+bool Deflater::begin() {
+  if (stream_) return true;
+  auto stream = std::make_unique<Stream>();
+  // zlib cannot do raw deflate with 8 bits. With 9 it never reaches back farther than 512 - 262 =
+  // 250 bytes, which fits the window of 256 that the peer then has.
+  const int bits = std::max(window_bits_, 9);
+  stream->ready =
+      deflateInit2(&stream->state, level_, Z_DEFLATED, -bits, 8, Z_DEFAULT_STRATEGY) == Z_OK;
+  if (!stream->ready) return false;
+  stream_ = std::move(stream);
+  return true;
+}
+
 bool Deflater::compress(std::span<const std::byte> payload, std::vector<std::byte>& output) {
-  if (payload.empty()) {
-    output.push_back(
-        std::byte{0});  // section 7.2.3.6; zlib refuses to flush twice with nothing between
-    return true;
+  return compress_part(payload, true, output);
+}
+
+bool Deflater::compress_part(std::span<const std::byte> piece, bool last,
+                             std::vector<std::byte>& output) {
+  if (piece.empty()) {
+    // Section 7.2.3.6; zlib refuses to flush twice with nothing between.
+    if (last) output.push_back(std::byte{0});
+  } else {
+    if (!begin()) return false;
+    while (piece.size() > max_piece) {
+      stream_->run(piece.first(max_piece), false, output);
+      piece = piece.subspan(max_piece);
+    }
+    stream_->run(piece, true, output);
+    if (last) output.resize(output.size() - tail.size());
   }
-  if (!stream_) {
-    auto stream = std::make_unique<Stream>();
-    // zlib cannot do raw deflate with 8 bits. With 9 it never reaches back farther than 512 - 262 =
-    // 250 bytes, which fits the window of 256 that the peer then has.
-    const int bits = std::max(window_bits_, 9);
-    stream->ready =
-        deflateInit2(&stream->state, level_, Z_DEFLATED, -bits, 8, Z_DEFAULT_STRATEGY) == Z_OK;
-    if (!stream->ready) return false;
-    stream_ = std::move(stream);
-  }
-  while (payload.size() > max_piece) {
-    stream_->run(payload.first(max_piece), false, output);
-    payload = payload.subspan(max_piece);
-  }
-  stream_->run(payload, true, output);
-  output.resize(output.size() - tail.size());
-  if (no_context_takeover_) deflateReset(&stream_->state);
+  if (last && no_context_takeover_ && stream_) deflateReset(&stream_->state);
   return true;
 }
 
@@ -106,13 +116,14 @@ Inflater& Inflater::operator=(Inflater&&) noexcept = default;
 Inflater::~Inflater() = default;
 
 std::optional<Violation> Inflater::drain(std::vector<std::byte>& output, std::size_t limit,
-                                         bool& progress) {
+                                         bool& progress, std::size_t most) {
   z_stream& state = stream_->state;
   std::array<std::byte, block_size> block;
   state.next_out = reinterpret_cast<Bytef*>(block.data());
-  state.avail_out = block_size;
+  state.avail_out = static_cast<uInt>(std::min(block_size, most));
+  const std::size_t room = state.avail_out;
   const int status = inflate(&state, Z_SYNC_FLUSH);
-  const std::size_t produced = block_size - state.avail_out;
+  const std::size_t produced = room - state.avail_out;
   if (status == Z_MEM_ERROR) return Violation{CloseCode::internal_error, "no memory to inflate"};
   // First, so that the answer does not hang on how the data was cut.
   if (output.size() > limit || produced > limit - output.size()) {
@@ -130,14 +141,18 @@ std::optional<Violation> Inflater::drain(std::vector<std::byte>& output, std::si
   return std::nullopt;
 }
 
+bool Inflater::begin() {
+  if (stream_) return true;
+  auto stream = std::make_unique<Stream>();
+  stream->ready = inflateInit2(&stream->state, -window_bits_) == Z_OK;
+  if (!stream->ready) return false;
+  stream_ = std::move(stream);
+  return true;
+}
+
 std::optional<Violation> Inflater::run(std::span<const std::byte> input,
                                        std::vector<std::byte>& output, std::size_t limit) {
-  if (!stream_) {
-    auto stream = std::make_unique<Stream>();
-    stream->ready = inflateInit2(&stream->state, -window_bits_) == Z_OK;
-    if (!stream->ready) return Violation{CloseCode::internal_error, "no memory to inflate"};
-    stream_ = std::move(stream);
-  }
+  if (!begin()) return Violation{CloseCode::internal_error, "no memory to inflate"};
   while (!input.empty()) {
     const std::size_t size = std::min(input.size(), max_piece);
     set_input(stream_->state, input.first(size));
@@ -166,6 +181,38 @@ std::optional<Violation> Inflater::finish(std::vector<std::byte>& output, std::s
   stream_->at_final_end = false;
   if (no_context_takeover_) inflateReset(&stream_->state);
   return std::nullopt;
+}
+
+Inflater::Progress Inflater::feed_some(std::span<const std::byte> piece,
+                                       std::vector<std::byte>& output, std::size_t limit) {
+  if (!begin()) return {.violation = Violation{CloseCode::internal_error, "no memory to inflate"}};
+  const std::size_t size = std::min(piece.size(), max_piece);
+  set_input(stream_->state, piece.first(size));
+  std::size_t room = 0;
+  for (bool progress = true; progress;) {
+    room = limit - std::min(limit, output.size());
+    if (room == 0) break;
+    // As much more than there is room for would be too big; so no more is asked for.
+    if (auto violation = drain(output, limit, progress, room)) return {.violation = violation};
+  }
+  const std::size_t left = stream_->state.avail_in;
+  return {.consumed = size - left, .more = room == 0 || size < piece.size()};
+}
+
+Inflater::Progress Inflater::finish_some(std::vector<std::byte>& output, std::size_t limit) {
+  if (!std::exchange(finishing_, true)) tail_given_ = 0;
+  if (!stream_ || !stream_->at_final_end || tail_given_ > 0) {
+    Progress progress = feed_some(std::span(tail).subspan(tail_given_), output, limit);
+    tail_given_ += progress.consumed;
+    if (progress.violation || progress.more) return progress;
+    if (!stream_->between_blocks()) {
+      return {.violation = Violation{CloseCode::invalid_payload, "compressed data is cut short"}};
+    }
+  }
+  finishing_ = false;
+  stream_->at_final_end = false;
+  if (no_context_takeover_) inflateReset(&stream_->state);
+  return {};
 }
 
 }  // namespace wskeep::websocket

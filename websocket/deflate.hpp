@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -37,8 +38,14 @@ class Deflater {
   /// follows. False only if there is no memory for the state; `output` is then as it was.
   [[nodiscard]] bool compress(std::span<const std::byte> payload, std::vector<std::byte>& output);
 
+  /// The same for a message that is sent in several frames: what is appended for a piece can be
+  /// inflated as soon as it has arrived. False as above, and then only for the first piece.
+  [[nodiscard]] bool compress_part(std::span<const std::byte> piece, bool last,
+                                   std::vector<std::byte>& output);
+
  private:
   struct Stream;
+  [[nodiscard]] bool begin();
   int window_bits_;
   bool no_context_takeover_;
   int level_;
@@ -66,14 +73,30 @@ class Inflater {
   /// `feed`.
   [[nodiscard]] std::optional<Violation> finish(std::vector<std::byte>& output, std::size_t limit);
 
+  struct Progress {
+    std::size_t consumed = 0;  ///< of the piece
+    bool more = false;         ///< `output` is full: there may be more, and the call is to be
+                               ///< repeated with the rest of the piece, be it empty
+    std::optional<Violation> violation{};
+  };
+  /// The same for a message of any size: stops as soon as `output` holds `limit` bytes.
+  [[nodiscard]] Progress feed_some(std::span<const std::byte> piece, std::vector<std::byte>& output,
+                                   std::size_t limit);
+  [[nodiscard]] Progress finish_some(std::vector<std::byte>& output, std::size_t limit);
+
  private:
   struct Stream;
+  [[nodiscard]] bool begin();
   std::optional<Violation> run(std::span<const std::byte> input, std::vector<std::byte>& output,
                                std::size_t limit);
-  std::optional<Violation> drain(std::vector<std::byte>& output, std::size_t limit, bool& progress);
+  /// One step, which yields at most `most` bytes.
+  std::optional<Violation> drain(std::vector<std::byte>& output, std::size_t limit, bool& progress,
+                                 std::size_t most = std::numeric_limits<std::size_t>::max());
 
   int window_bits_;
   bool no_context_takeover_;
+  bool finishing_ = false;      ///< within finish_some
+  std::size_t tail_given_ = 0;  ///< by it
   std::unique_ptr<Stream> stream_;
 };
 

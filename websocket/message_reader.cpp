@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "websocket/utf8.hpp"
 
@@ -23,6 +24,11 @@ std::uint64_t compressed_limit(std::uint64_t max_message) noexcept {
 MessageReader::Event MessageReader::next(std::span<std::byte>& input) {
   while (!stopped_) {
     if (!in_frame_ && !read_header(input)) break;
+    if (compressed_ && options_.form == Form::frames && !is_control(frame_.opcode)) {
+      const Event event = inflate_part(input);
+      if (event != Event::input_used_up || in_frame_) return event;
+      continue;
+    }
     const auto size = static_cast<std::size_t>(
         std::min<std::uint64_t>(frame_.payload_size - frame_read_, input.size()));
     const std::span<std::byte> piece = input.first(size);
@@ -89,18 +95,24 @@ bool MessageReader::begin_data_frame() {
     received_ = 0;
   }
   // The limits are judged before the payload has come.
-  const std::uint64_t limit =
-      compressed_ ? compressed_limit(options_.max_message) : options_.max_message;
-  if (frame_.payload_size > limit - received_) {
-    refuse(CloseCode::message_too_big, "message too big");
-    return false;
+  if (options_.form == Form::frames)
+    in_parts_ = in_parts_ || !frame_.fin || frame_.payload_size > options_.max_message;
+  if (!in_parts_) {
+    const std::uint64_t limit =
+        compressed_ ? compressed_limit(options_.max_message) : options_.max_message;
+    const bool too_big = frame_.payload_size > limit - received_;
+    if (too_big && options_.form == Form::whole) {
+      refuse(CloseCode::message_too_big, "message too big");
+      return false;
+    }
+    if (fragments_ >= options_.max_fragments) {
+      refuse(CloseCode::policy_violation, "too many fragments");
+      return false;
+    }
+    in_parts_ = too_big && !compressed_;
+    received_ += frame_.payload_size;
   }
-  if (fragments_ >= options_.max_fragments) {
-    refuse(CloseCode::policy_violation, "too many fragments");
-    return false;
-  }
-  received_ += frame_.payload_size;
-  ++fragments_;
+  fragments_ = std::max(fragments_ + 1, 1U);
   return true;
 }
 
@@ -121,6 +133,7 @@ MessageReader::Event MessageReader::take_control(std::span<std::byte> piece) {
 MessageReader::Event MessageReader::take_data(std::span<std::byte> piece) {
   const bool frame_ended = frame_read_ == frame_.payload_size;
   const bool ended = frame_ended && frame_.fin;
+  if (in_parts_) return take_part(piece, frame_ended);
   payload_ = piece;
   if (compressed_) {
     const auto limit = static_cast<std::size_t>(options_.max_message);
@@ -144,6 +157,64 @@ MessageReader::Event MessageReader::end_message() {
   return Event::message;
 }
 
+MessageReader::Event MessageReader::take_part(std::span<std::byte> piece, bool frame_ended) {
+  const bool last = frame_ended && frame_.fin;
+  const bool one_part =
+      options_.form == Form::frames && frame_.payload_size <= options_.max_message;
+  payload_ = piece;
+  if (!assembled_.empty() || (one_part && !frame_ended)) {
+    assembled_.insert(assembled_.end(), piece.begin(), piece.end());
+    payload_ = assembled_;
+  }
+  in_frame_ = !frame_ended;
+  if (one_part && !frame_ended) return Event::input_used_up;
+  return give_part(last);
+}
+
+/// Inflates as much of the open frame as makes a part.
+MessageReader::Event MessageReader::inflate_part(std::span<std::byte>& input) {
+  const auto size = static_cast<std::size_t>(
+      std::min<std::uint64_t>(frame_.payload_size - frame_read_, input.size()));
+  const auto most = static_cast<std::size_t>(options_.max_message);
+  const std::size_t limit = std::max(cut_ ? std::min(most, options_.part_size) : most, kept_ + 1);
+  auto progress = inflater_->feed_some(input.first(size), assembled_, limit);
+  input = input.subspan(progress.consumed);
+  frame_read_ += progress.consumed;
+  bool frame_ended = frame_read_ == frame_.payload_size && !progress.more;
+  if (!progress.violation && frame_ended && frame_.fin) {
+    progress = inflater_->finish_some(assembled_, limit);
+    frame_ended = !progress.more;
+  }
+  if (progress.violation) return refuse(progress.violation->code, progress.violation->reason);
+  cut_ = !frame_ended && (cut_ || assembled_.size() >= limit);
+  in_parts_ = in_parts_ || cut_;
+  in_frame_ = !frame_ended;
+  payload_ = assembled_;
+  if (frame_ended && frame_.fin && !in_parts_) return end_message();
+  return frame_ended || cut_ ? give_part(frame_ended && frame_.fin) : Event::input_used_up;
+}
+
+/// Hands `payload_` on but for the front of a code point at its end, so that it is text by itself.
+MessageReader::Event MessageReader::give_part(bool last) {
+  const bool text = message_opcode_ == Opcode::text && options_.validate_utf8;
+  if (text && (!utf8_.feed(payload_.subspan(kept_)) || (last && !utf8_.finish())))
+    return refuse(CloseCode::invalid_payload, "text is not UTF-8");
+  const std::size_t tail = text && !last ? incomplete_tail(payload_) : 0;
+  std::copy_n(payload_.end() - static_cast<std::ptrdiff_t>(tail), tail, tail_.begin());
+  tail_size_ = static_cast<std::uint8_t>(tail);
+  payload_ = payload_.first(payload_.size() - tail);
+  if (payload_.empty() && !last) {
+    release();
+    return Event::input_used_up;
+  }
+  part_ = {message_opcode_, !part_given_, last};
+  part_given_ = !last;
+  if (!last) return Event::part;
+  fragments_ = 0;
+  in_parts_ = false;
+  return part_.first ? Event::message : Event::part;
+}
+
 MessageReader::Event MessageReader::refuse(CloseCode code, const char* reason) noexcept {
   violation_ = Violation{code, reason};
   stopped_ = true;
@@ -157,6 +228,8 @@ void MessageReader::release() {
   } else {
     assembled_.clear();
   }
+  assembled_.insert(assembled_.end(), tail_.begin(), tail_.begin() + tail_size_);
+  kept_ = std::exchange(tail_size_, std::uint8_t{0});
 }
 
 }  // namespace wskeep::websocket

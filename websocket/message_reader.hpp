@@ -10,6 +10,7 @@
 
 #include "websocket/deflate.hpp"
 #include "websocket/frame.hpp"
+#include "websocket/utf8.hpp"
 
 namespace wskeep::websocket {
 
@@ -18,11 +19,28 @@ namespace wskeep::websocket {
 /// message, never more than the limit.
 class MessageReader {
  public:
+  /// In which form messages are handed on.
+  enum class Form : std::uint8_t {
+    whole,           ///< a larger one than `max_message` is refused
+    large_in_parts,  ///< a larger one in parts, as they come
+    frames,  ///< each frame as a part; a larger one than `max_message` in several. A message that
+             ///< is one frame is whole. Compressed ones only as a client
+  };
+
   struct Options {
     Role role = Role::client;
     std::uint64_t max_message = 1U << 20U;  ///< bytes of payload, inflated
-    std::uint32_t max_fragments = 65'536;   ///< frames of one message
+    std::uint32_t max_fragments = 65'536;   ///< frames of one message; those in parts have no limit
     bool validate_utf8 = true;
+    Form form = Form::whole;
+    std::size_t part_size = std::size_t{64} << 10U;  ///< at most of a compressed frame that is cut
+  };
+
+  /// What a part is of its message. Parts of text end between two code points.
+  struct Part {
+    Opcode opcode = Opcode::text;  ///< of the message
+    bool first = true;
+    bool last = true;
   };
 
   struct Result {
@@ -43,6 +61,10 @@ class MessageReader {
   /// behind that message, and the caller gives the input from `consumed` on again later. A message
   /// that lies in `input` as one plain frame is handed on without a copy. Violations: 1002 by RFC
   /// 6455, 1007 for text that is not UTF-8 or broken compression, 1009 and 1008 for the limits.
+  ///
+  /// Where the form has parts, a message that is not whole comes by
+  ///   handler.on_part(Part, std::span<std::byte> payload) -- as on_message; the first and the last
+  ///   part can be empty. After `false` it is to be called again even when no input is left.
   template <typename Handler>
   Result read(std::span<std::byte> input, Handler& handler);
 
@@ -52,8 +74,17 @@ class MessageReader {
     return !stopped_ && (fragments_ > 0 || in_frame_ || front_size_ > 0);
   }
 
+  /// Bytes that are kept of a message that has begun and not ended.
+  [[nodiscard]] std::size_t buffered() const noexcept { return assembled_.size(); }
+
+  /// Nothing more is read, and nothing kept of what was.
+  void stop() noexcept {
+    stopped_ = true;
+    std::vector<std::byte>().swap(assembled_);
+  }
+
  private:
-  enum class Event : std::uint8_t { input_used_up, stop, message, control };
+  enum class Event : std::uint8_t { input_used_up, stop, message, part, control };
 
   /// Above this, the memory of an assembled message is given back once it has been handed on.
   static constexpr std::size_t kept_capacity = 64U << 10U;
@@ -64,6 +95,9 @@ class MessageReader {
   bool begin_data_frame();
   Event take_control(std::span<std::byte> piece);
   Event take_data(std::span<std::byte> piece);
+  Event take_part(std::span<std::byte> piece, bool frame_ended);
+  Event inflate_part(std::span<std::byte>& input);
+  Event give_part(bool last);
   Event end_message();
   Event refuse(CloseCode code, const char* reason) noexcept;
   void release();
@@ -76,6 +110,14 @@ class MessageReader {
       0;  ///< bytes of the open message's payload, as announced by its headers
   std::uint32_t fragments_ = 0;  ///< frames of the open message; 0 if none is open
   bool in_frame_ = false;
+  bool in_parts_ = false;          ///< the open message is not handed on as a whole
+  bool part_given_ = false;        ///< one of its parts was
+  bool cut_ = false;               ///< the open compressed frame is larger than max_message
+  std::size_t kept_ = 0;           ///< bytes in assembled_ that were checked with an earlier part
+  Utf8Validator utf8_;             ///< of the message in parts
+  std::array<std::byte, 3> tail_;  ///< the front of a code point, left for the next part
+  std::uint8_t tail_size_ = 0;
+  Part part_;
   bool compressed_ = false;
   bool stopped_ = false;
   std::uint8_t front_size_ = 0;
@@ -102,7 +144,12 @@ MessageReader::Result MessageReader::read(std::span<std::byte> input, Handler& h
     }
     using Answer = decltype(handler.on_message(message_opcode_, payload_));
     if constexpr (std::same_as<Answer, bool>) {
-      wanted = handler.on_message(message_opcode_, payload_);
+      if constexpr (requires { handler.on_part(part_, payload_); }) {
+        wanted = event == Event::part ? handler.on_part(part_, payload_)
+                                      : handler.on_message(message_opcode_, payload_);
+      } else {
+        wanted = handler.on_message(message_opcode_, payload_);
+      }
     } else {
       handler.on_message(message_opcode_, payload_);
     }

@@ -16,8 +16,9 @@ std::size_t code_point_size(unsigned lead) noexcept {
   return 0;
 }
 
-/// How many bytes at the end of `text` are the front part of a code point, if the rest is UTF-8.
-std::size_t open_tail(std::span<const std::byte> text) noexcept {
+}  // namespace
+
+std::size_t incomplete_tail(std::span<const std::byte> text) noexcept {
   const std::size_t longest = std::min<std::size_t>(3, text.size());
   for (std::size_t back = 1; back <= longest; ++back) {
     const auto byte = std::to_integer<unsigned>(text[text.size() - back]);
@@ -26,8 +27,6 @@ std::size_t open_tail(std::span<const std::byte> text) noexcept {
   }
   return 0;
 }
-
-}  // namespace
 
 bool detail::is_valid_utf8_anywhere(std::span<const std::byte> text) noexcept {
   return simdjson::validate_utf8(reinterpret_cast<const char*>(text.data()), text.size());
@@ -58,7 +57,7 @@ bool Utf8Validator::feed(std::span<const std::byte> piece) noexcept {
     piece = piece.subspan(1);
   }
   if (!valid_ || piece.empty()) return valid_;
-  const std::size_t tail = open_tail(piece);
+  const std::size_t tail = incomplete_tail(piece);
   valid_ = is_valid_utf8(piece.first(piece.size() - tail));
   for (const std::byte byte : piece.last(tail)) valid_ = valid_ && step(byte);
   return valid_;

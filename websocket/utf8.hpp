@@ -41,6 +41,9 @@ namespace detail {
   return detail::is_valid_utf8_anywhere(text);
 }
 
+/// How many bytes at the end of `text` are the front part of a code point, if the rest is UTF-8.
+[[nodiscard]] std::size_t incomplete_tail(std::span<const std::byte> text) noexcept;
+
 /// The same for a text that comes in pieces, cut anywhere.
 class Utf8Validator {
  public:

@@ -1,6 +1,7 @@
 """One run of one workload through one relay."""
 
 import contextlib
+import dataclasses
 import hashlib
 import os
 import socket
@@ -66,7 +67,7 @@ class Setting:
 
     def send(self, workload, count):
         """Sends `count` messages through the relay; what the sink says of them."""
-        kind = "paced" if workload.kind == "paced" else "flood"
+        kind = workload.kind if workload.kind in ("paced", "json") else "flood"
         self.sink.command(f"expect {count}")
         self.sink.wait_for(lambda e: e["event"] == "expecting", "begun to count", 5)
         self.source.command(f"{kind} {count} {workload.size} {workload.rate}")
@@ -130,8 +131,24 @@ def run_idle(kind, workload, build, folder, quick):
     return {"connections": many, "valid": True, **per_connection, "total_rss_kib": taken[1]["rss"]}
 
 
+def run_readers(kind, workload, build, folder, quick):
+    """What each further subscriber costs in memory: many against one, when all have read some."""
+    many = workload.subscribers // 4 if quick else workload.subscribers
+    some = dataclasses.replace(workload, kind="flood", rate=1000)
+    taken = []
+    for subscribers in (1, many):
+        with contextlib.ExitStack() as stack:
+            setting = Setting(stack, kind, build, folder, subscribers, 1)
+            setting.send(some, 2000)
+            taken.append(setting.relay.memory())
+    per_subscriber = {
+        f"{name}_kib": (taken[1][name] - taken[0][name]) / (many - 1) for name in taken[0]
+    }
+    return {"subscribers": many, "valid": True, **per_subscriber, "total_rss_kib": taken[1]["rss"]}
+
+
 def run(kind, workload, build, folder, quick):
-    one = run_idle if workload.kind == "idle" else run_messages
+    one = {"idle": run_idle, "readers": run_readers}.get(workload.kind, run_messages)
     return one(kind, workload, build, folder, quick)
 
 

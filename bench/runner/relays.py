@@ -1,6 +1,7 @@
 """The relays that are compared, and how each is started."""
 
 import dataclasses
+import json
 import os
 import shutil
 import subprocess
@@ -60,9 +61,10 @@ class Relay:
 
 
 class Wskeepd(Relay):
-    def __init__(self, name, subprotocol):
+    def __init__(self, name, subprotocol, session=None):
         super().__init__(name, lambda build: [os.path.join(build, "wskeepd")])
         self.subprotocol = subprotocol
+        self.session = session
 
     def command(self, place, connections):
         names = ["bench"] + [f"idle-{i}" for i in range(1, connections)]
@@ -72,6 +74,7 @@ class Wskeepd(Relay):
             f"ipc: {{socket: {place.socket}, mode: '0600'}}\n"
             "log: {level: warning}\n"
             f"defaults:\n  tls: {{ca: {place.authorities}}}\n"
+            f"  session: {json.dumps(self.session) if self.session else 'off'}\n"
             f"connections:\n{entries}",
         )
         return self._program(place.build) + ["--config", config]

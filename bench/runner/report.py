@@ -25,9 +25,16 @@ IDLE_COLUMNS = [
     ("total_rss_kib", "RSS KiB in all", 0, False),
 ]
 
+READER_COLUMNS = [
+    ("rss_kib", "RSS KiB/subscriber", 2, False),
+    ("pss_kib", "PSS KiB/subscriber", 2, False),
+    ("total_rss_kib", "RSS KiB in all", 0, False),
+]
+
 
 def columns_of(workload):
-    return {"flood": MESSAGE_COLUMNS, "paced": PACED_COLUMNS, "idle": IDLE_COLUMNS}[workload.kind]
+    kinds = {"flood": MESSAGE_COLUMNS, "paced": PACED_COLUMNS, "idle": IDLE_COLUMNS}
+    return {**kinds, "readers": READER_COLUMNS}[workload.kind]
 
 
 def _spread(values, digits):

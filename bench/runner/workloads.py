@@ -7,7 +7,7 @@ import dataclasses
 class Workload:
     name: str
     title: str
-    kind: str  # flood, paced or idle
+    kind: str  # flood, paced, idle or readers
     size: int = 0  # of a message's payload in bytes
     subscribers: int = 1
     rate: int = 0  # messages a second; 0: as fast as they are taken
@@ -42,5 +42,11 @@ WORKLOADS = [
         subscribers=50, rate=100_000,
         counts={"fast": 200_000, "node": 12_000, "python": 7_000},
     ),
+    Workload(
+        "fanout-1000", "10,000 messages of 256 B a second, 1,000 subscribers", "flood", 256,
+        subscribers=1000, rate=10_000,
+        counts={"fast": 40_000, "node": 1_000, "python": 500},
+    ),
     Workload("idle", "Idle connections", "idle", connections=2000),
+    Workload("readers", "1,000 subscribers of one connection", "readers", 256, subscribers=1000),
 ]

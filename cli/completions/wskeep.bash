@@ -32,7 +32,9 @@ _wskeep() {
     --socket) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
     --color) mapfile -t COMPREPLY < <(compgen -W "auto always never" -- "$word"); return ;;
     --from) mapfile -t COMPREPLY < <(compgen -W "oldest newest" -- "$word"); return ;;
-    --timeout | --after | --limit | --cycles) return ;;
+    --token-file | --config) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
+    --sort) mapfile -t COMPREPLY < <(compgen -W "name state messages bytes sent rtt ring readers lag" -- "$word"); return ;;
+    --timeout | --after | --limit | --cycles | --interval | --batch | --filter | --url | --name | --subscribe | --metrics | --for | --messages) return ;;
   esac
 
   for ((at = 1; at < COMP_CWORD; ++at)); do
@@ -41,7 +43,7 @@ _wskeep() {
       continue
     fi
     case ${COMP_WORDS[at]} in
-      --socket | --timeout | --color | --from | --after | --limit | --cycles) skip=1 ;;
+      --socket | --timeout | --color | --from | --after | --limit | --cycles | --interval | --batch | --sort | --filter | --url | --name | --subscribe | --token-file | --config | --for | --messages | --metrics) skip=1 ;;
       -*) ;;
       *)
         if [[ -z $command ]]; then
@@ -58,20 +60,25 @@ _wskeep() {
     why) options="--cycles" ;;
     reconnect | resume) options="--all --wait" ;;
     pause) options="--all" ;;
-    tail) options="--from --after --events --limit --timestamps --reconnect" ;;
+    top) options="--interval --once --batch --sort --filter" ;;
+    tail) options="--all --from --after --events --limit --timestamps --reconnect --contains --where --opcode" ;;
+    events) options="--from --after --limit --reconnect --contains --where" ;;
     send) options="--binary --whole" ;;
+    dry-run) options="--config --for --messages --show-values" ;;
+    health) options="--ready" ;;
+    init) options="--url --name --subscribe --token-file --metrics --force" ;;
   esac
 
   if [[ $word == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$options $globals" -- "$word")
   elif [[ -z $command ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "list show why reconnect pause resume tail send check status" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "list show why top reconnect pause resume tail events send check dry-run status reload diff health init schema" -- "$word")
   elif [[ $command == @(reconnect|pause|resume) ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$(_wskeep_names)" -- "$word")
   elif ((positions == 0)); then
     case $command in
       show | why | tail | send) mapfile -t COMPREPLY < <(compgen -W "$(_wskeep_names)" -- "$word") ;;
-      check) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+      check | diff | init) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     esac
   fi
 }

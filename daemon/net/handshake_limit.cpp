@@ -35,6 +35,11 @@ asio::awaitable<std::optional<HandshakeLimit::Place>> HandshakeLimit::enter() {
   co_return std::optional<Place>(std::in_place, *this, number);
 }
 
+void HandshakeLimit::limit(std::size_t limit) noexcept {
+  limit_ = limit;
+  wake_first();
+}
+
 void HandshakeLimit::leave(std::uint64_t number) noexcept {
   holders_.remove_if([&](const Holder& holder) { return holder.number == number; });
   wake_first();

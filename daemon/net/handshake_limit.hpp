@@ -47,6 +47,9 @@ class HandshakeLimit {
   /// Waits for a place, first come, first served; nothing when cancelled.
   [[nodiscard]] boost::asio::awaitable<std::optional<Place>> enter();
 
+  /// For those who enter from now on; who is in keeps the place.
+  void limit(std::size_t limit) noexcept;
+
   /// Places that are held; not those that were lost to time.
   [[nodiscard]] std::size_t under_way() const noexcept { return holders_.size(); }
   /// How many stand in line.

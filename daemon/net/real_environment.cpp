@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "daemon/net/command.hpp"
 #include "daemon/net/dial.hpp"
 
 namespace wskeep::net {
@@ -79,6 +80,10 @@ asio::awaitable<daemon::ResolveResult> RealEnvironment::resolve(std::string host
 asio::awaitable<daemon::DialResult> RealEnvironment::dial(DialTarget target,
                                                           daemon::DialProgress& progress) {
   return net::dial(executor(), contexts_, handshakes_, std::move(target), progress);
+}
+
+asio::awaitable<daemon::CommandResult> RealEnvironment::run_command(daemon::Command command) {
+  return net::run_command(*this, left_children_, std::move(command));
 }
 
 }  // namespace wskeep::net

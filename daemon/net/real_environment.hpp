@@ -9,6 +9,7 @@
 #include <string>
 
 #include "daemon/environment.hpp"
+#include "daemon/net/child_process.hpp"
 #include "daemon/net/handshake_limit.hpp"
 #include "daemon/net/resolver.hpp"
 #include "daemon/net/tls_context.hpp"
@@ -35,15 +36,18 @@ class RealEnvironment final : public daemon::Environment {
       std::chrono::milliseconds timeout) override;
   [[nodiscard]] boost::asio::awaitable<daemon::DialResult> dial(
       DialTarget target, daemon::DialProgress& progress) override;
+  [[nodiscard]] boost::asio::awaitable<daemon::CommandResult> run_command(
+      daemon::Command command) override;
 
   /// For those who count them. On the shard's thread.
-  [[nodiscard]] const HandshakeLimit& handshakes() const noexcept { return handshakes_; }
+  [[nodiscard]] HandshakeLimit& handshakes() noexcept { return handshakes_; }
 
  private:
   boost::asio::io_context& context_;
   TlsContexts& contexts_;
   Resolver resolver_;
   HandshakeLimit handshakes_;
+  LeftChildren left_children_;
   std::mt19937_64 random_;
   std::array<std::uint32_t, 256> pool_{};  ///< fetched from the system in blocks
   std::size_t pool_used_ = 256;

@@ -2,6 +2,7 @@
 
 #include <simdjson.h>
 
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 
@@ -54,6 +55,47 @@ std::string to_hex(std::string_view bytes) {
     text += digits[byte(c) & 0xFU];
   }
   return text;
+}
+
+std::optional<std::string> from_hex(std::string_view text) {
+  if (text.size() % 2 != 0) {
+    return std::nullopt;
+  }
+  std::string bytes;
+  bytes.reserve(text.size() / 2);
+  for (std::size_t at = 0; at < text.size(); at += 2) {
+    unsigned value = 0;
+    const char* const end = text.data() + at + 2;
+    const auto [rest, error] = std::from_chars(text.data() + at, end, value, 16);
+    if (error != std::errc() || rest != end) {
+      return std::nullopt;
+    }
+    bytes += static_cast<char>(static_cast<unsigned char>(value));
+  }
+  return bytes;
+}
+
+std::optional<std::string> with_length(std::string_view text, std::string_view kind) {
+  std::uint64_t length = text.size();
+  std::string all;
+  const auto append = [&all](std::uint64_t value) {
+    all += static_cast<char>(static_cast<unsigned char>(value & 0xFFU));
+  };
+  if (kind == "varint") {
+    for (; length > 0x7F; length >>= 7U) {
+      append(length | 0x80U);
+    }
+    append(length);
+  } else {
+    const unsigned bits = kind == "uint8" ? 8 : kind == "uint16" ? 16 : 32;
+    if (length >> bits != 0) {
+      return std::nullopt;
+    }
+    for (unsigned left = bits; left > 0; left -= 8) {
+      append(length >> (left - 8));
+    }
+  }
+  return all.append(text);
 }
 
 std::string to_base64(std::string_view bytes) {

@@ -10,6 +10,14 @@ namespace wskeep::script {
 /// Lower case.
 [[nodiscard]] std::string to_hex(std::string_view bytes);
 
+/// Either case. Nothing where it is not hexadecimal.
+[[nodiscard]] std::optional<std::string> from_hex(std::string_view text);
+
+/// Its length in bytes, and behind it the text. `kind` is `uint8`, `uint16`, `uint32` (the first
+/// byte is the highest) or `varint` (seven bits a byte, the lowest first, as MQTT and Protocol
+/// Buffers have it). Nothing where it is too long for that.
+[[nodiscard]] std::optional<std::string> with_length(std::string_view text, std::string_view kind);
+
 /// RFC 4648, section 4, with padding.
 [[nodiscard]] std::string to_base64(std::string_view bytes);
 

@@ -155,7 +155,8 @@ class Evaluator {
 
   /// Whether its error is a whole sentence.
   static bool names_itself(const Expression& call) {
-    return call.function == config::Function::env || call.function == config::Function::file;
+    return call.function == config::Function::env || call.function == config::Function::file ||
+           call.function == config::Function::credential;
   }
 
   static std::string name(const Expression& expression) {

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -40,18 +41,31 @@ Evaluated since_1970(const Call& call) {
   return std::to_string(std::chrono::floor<Unit>(call.now.time_since_epoch()).count());
 }
 
+EvaluationError not_whole(bool first_is) {
+  return error(std::string("needs whole numbers of 64 bits, and its ") +
+               (first_is ? "second" : "first") + " argument is none");
+}
+
 Evaluated add(const Call& call) {
   const auto left = whole_number(call.arguments[0]);
   const auto right = whole_number(call.arguments[1]);
   if (!left || !right) {
-    return error(std::string("needs whole numbers of 64 bits, and its ") +
-                 (left ? "second" : "first") + " argument is none");
+    return not_whole(left.has_value());
   }
   std::int64_t sum = 0;
   if (__builtin_add_overflow(*left, *right, &sum)) {
     return error("comes to more than 64 bits hold");
   }
   return std::to_string(sum);
+}
+
+Evaluated greater(const Call& call) {
+  const auto left = whole_number(call.arguments[0]);
+  const auto right = whole_number(call.arguments[1]);
+  if (!left || !right) {
+    return not_whole(left.has_value());
+  }
+  return std::to_string(std::max(*left, *right));
 }
 
 Evaluated concat(const Call& call) {
@@ -70,6 +84,22 @@ Evaluated base64_decode(const Call& call) {
   return std::move(*bytes);
 }
 
+Evaluated hex_decode(const Call& call) {
+  auto bytes = from_hex(call.arguments[0]);
+  if (!bytes) {
+    return error("was given what is not hexadecimal");
+  }
+  return std::move(*bytes);
+}
+
+Evaluated length_and_text(const Call& call) {
+  auto bytes = with_length(call.arguments[0], call.arguments[1]);
+  if (!bytes) {
+    return error("was given more than '" + call.arguments[1] + "' can count");
+  }
+  return std::move(*bytes);
+}
+
 Evaluated env(const Call& call) {
   try {
     return config::read_environment(call.arguments[0]);
@@ -78,15 +108,27 @@ Evaluated env(const Call& call) {
   }
 }
 
+EvaluationError not_read(const config::TextError& failure, const std::string& path) {
+  struct stat status {};
+  const bool missing = ::stat(path.c_str(), &status) != 0 && (errno == ENOENT || errno == ENOTDIR);
+  return {.text = failure.what(), .missing = missing};
+}
+
 Evaluated file(const Call& call) {
   const std::string& path = call.arguments[0];
   try {
     return config::read_value_file(path);
   } catch (const config::TextError& failure) {
-    struct stat status {};
-    const bool missing =
-        ::stat(path.c_str(), &status) != 0 && (errno == ENOENT || errno == ENOTDIR);
-    return EvaluationError{.text = failure.what(), .missing = missing};
+    return not_read(failure, path);
+  }
+}
+
+Evaluated credential(const Call& call) {
+  const std::string& name = call.arguments[0];
+  try {
+    return config::read_credential(name);
+  } catch (const config::TextError& failure) {
+    return not_read(failure, config::credential_path(name));
   }
 }
 
@@ -198,33 +240,38 @@ Evaluated time_rfc3339(const Call& call) {
 using Implementation = Evaluated (*)(const Call&);
 
 /// By the functions' numbers.
-constexpr std::array<Implementation, static_cast<std::size_t>(Function::uuid) + 1> implementations{
-    add,
-    [](const Call& call) -> Evaluated { return to_base64(call.arguments[0]); },
-    base64_decode,
-    [](const Call& call) -> Evaluated { return to_base64url(call.arguments[0]); },
-    concat,
-    [](const Call& call) -> Evaluated { return call.arguments[0]; },  // default: with a value
-    env,
-    file,
-    [](const Call& call) -> Evaluated { return to_hex(call.arguments[0]); },
-    keyed_hash<Hash::sha256>,
-    keyed_hash<Hash::sha512>,
-    json,
-    token<JwtAlgorithm::eddsa>,
-    token<JwtAlgorithm::es256>,
-    token<JwtAlgorithm::hs256>,
-    lower,
-    random_hex,
-    sha256,
-    since_1970<std::chrono::milliseconds>,
-    time_rfc3339,
-    since_1970<std::chrono::seconds>,
-    since_1970<std::chrono::microseconds>,
-    upper,
-    [](const Call& call) -> Evaluated { return percent_encoded(call.arguments[0]); },
-    uuid,
-};
+constexpr std::array<Implementation, static_cast<std::size_t>(Function::with_length) + 1>
+    implementations{
+        add,
+        [](const Call& call) -> Evaluated { return to_base64(call.arguments[0]); },
+        base64_decode,
+        [](const Call& call) -> Evaluated { return to_base64url(call.arguments[0]); },
+        concat,
+        credential,
+        [](const Call& call) -> Evaluated { return call.arguments[0]; },  // default: with a value
+        env,
+        file,
+        [](const Call& call) -> Evaluated { return to_hex(call.arguments[0]); },
+        hex_decode,
+        keyed_hash<Hash::sha256>,
+        keyed_hash<Hash::sha512>,
+        json,
+        token<JwtAlgorithm::eddsa>,
+        token<JwtAlgorithm::es256>,
+        token<JwtAlgorithm::hs256>,
+        lower,
+        greater,
+        random_hex,
+        sha256,
+        since_1970<std::chrono::milliseconds>,
+        time_rfc3339,
+        since_1970<std::chrono::seconds>,
+        since_1970<std::chrono::microseconds>,
+        upper,
+        [](const Call& call) -> Evaluated { return percent_encoded(call.arguments[0]); },
+        uuid,
+        length_and_text,
+    };
 
 }  // namespace
 

@@ -35,16 +35,24 @@ class Bandwidth {
     blend(rates_.messages_in, counts_.messages_in, now_counts.messages_in);
     blend(rates_.messages_out, counts_.messages_out, now_counts.messages_out);
     last_ = now;
-    counts_ = now_counts;
+    counts_ = {now_counts.wire_bytes_in, now_counts.wire_bytes_out, now_counts.messages_in,
+               now_counts.messages_out};
     return rates_;
   }
 
  private:
+  struct Counts {
+    std::uint64_t wire_bytes_in = 0;
+    std::uint64_t wire_bytes_out = 0;
+    std::uint64_t messages_in = 0;
+    std::uint64_t messages_out = 0;
+  };
+
   static constexpr double shortest = 0.2;
   static constexpr double smoothing = 10;
 
   daemon::TimePoint last_;
-  Statistics counts_;
+  Counts counts_;
   Rates rates_;
 };
 

@@ -42,6 +42,18 @@ void forget_expired(std::deque<TimePoint>& times, milliseconds per, TimePoint no
 ConnectBudgets::ConnectBudgets(const config::Connects& settings)
     : per_host_(settings.per_host), named_hosts_(named_rates(settings)) {}
 
+void ConnectBudgets::configure(const config::Connects& settings) {
+  auto named = named_rates(settings);
+  const std::lock_guard guard(lock_);
+  per_host_ = settings.per_host;
+  named_hosts_ = std::move(named);
+}
+
+bool ConnectBudgets::limits_hosts() const {
+  const std::lock_guard guard(lock_);
+  return !per_host_.off() || !named_hosts_.empty();
+}
+
 std::string ConnectBudgets::host_key(std::string_view host) {
   std::string key(host);
   std::transform(key.begin(), key.end(), key.begin(),
@@ -137,6 +149,7 @@ ConnectBudgets::Use ConnectBudgets::use_of_host(std::string_view host, TimePoint
 
 std::vector<std::string> ConnectBudgets::named_hosts() const {
   std::vector<std::string> hosts;
+  const std::lock_guard guard(lock_);
   for (const auto& [host, rate] : named_hosts_) hosts.push_back(host);
   return hosts;
 }

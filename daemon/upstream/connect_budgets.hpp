@@ -28,6 +28,9 @@ class ConnectBudgets {
   ConnectBudgets(const ConnectBudgets&) = delete;
   ConnectBudgets& operator=(const ConnectBudgets&) = delete;
 
+  /// From now on these hold; what was taken counts.
+  void configure(const config::Connects& settings);
+
   static constexpr std::size_t most_names = 65'536;
 
   /// Takes one connect from both budgets, or neither and says when both will allow one.
@@ -50,9 +53,7 @@ class ConnectBudgets {
   [[nodiscard]] Use use_of_host(std::string_view host, daemon::TimePoint now) const;
 
   /// Whether there is any budget of a host.
-  [[nodiscard]] bool limits_hosts() const noexcept {
-    return !per_host_.off() || !named_hosts_.empty();
-  }
+  [[nodiscard]] bool limits_hosts() const;
 
   /// A host as the budgets name it: in lower case.
   [[nodiscard]] static std::string host_key(std::string_view host);
@@ -82,6 +83,7 @@ class ConnectBudgets {
   };
   using Windows = std::map<std::string, Window, std::less<>>;
 
+  // All of these with the lock held.
   [[nodiscard]] const config::Rate& rate_of(std::string_view host) const;
   [[nodiscard]] static daemon::TimePoint allowed_by(const Windows& windows, std::string_view key,
                                                     const config::Rate& rate,
@@ -94,10 +96,10 @@ class ConnectBudgets {
   static void add(Windows& windows, std::string_view key, const config::Rate& rate,
                   daemon::TimePoint now);
 
-  const config::Rate per_host_;
-  const std::map<std::string, config::Rate, std::less<>> named_hosts_;
   std::function<void()> told_;
   mutable std::mutex lock_;
+  config::Rate per_host_;
+  std::map<std::string, config::Rate, std::less<>> named_hosts_;
   Windows connections_;
   Windows hosts_;
   std::uint64_t changes_ = 0;

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <utility>
 
+#include "daemon/upstream/forgetting.hpp"
 #include "ipc/event.hpp"
 
 namespace wskeep::upstream {
@@ -21,12 +22,23 @@ ipc::Channel::Options channel_options(const config::ConnectionSettings& settings
   return {.shape = {.history = settings.history, .max_message = settings.max_message},
           .patience = settings.patience,
           .gap = settings.gap,
+          .send = settings.send,
+          .publish = settings.publish,
+          .publish_each = limits.publish,
           .batch_bytes = limits.subscriber_buffer,
           .close_timeout = settings.timeouts.close};
 }
 
 std::string milliseconds_text(std::chrono::milliseconds duration) {
   return std::to_string(duration.count()) + "ms";
+}
+
+/// Of all that a remembered value hangs on.
+std::uint64_t fingerprint_of(const config::Connection& settings) {
+  std::uint64_t fingerprint = settings.settings.session->fingerprint.value;
+  for (const config::Template& url : settings.urls)
+    fingerprint = config::fingerprint_of(url.source(), fingerprint);
+  return fingerprint;
 }
 
 }  // namespace
@@ -68,12 +80,41 @@ Connection::Connection(daemon::Environment& environment, const config::Connectio
       ended_at_(environment.now()),
       not_before_(ended_at_),
       renewal_alarm_(environment.make_alarm()) {
+  prepare_script();
   channel_.on_resume([this] {
     if (session_) session_->resume_reading();
   });
 }
 
 Connection::~Connection() = default;
+
+/// While there is no session. What is remembered of an earlier script is not another one's.
+void Connection::prepare_script() {
+  const auto& script = settings_.settings.session;
+  if (program_ ? &program_->script() == script.get() : !script) return;
+  variables_.reset();
+  program_.reset();
+  if (!script) return;
+  program_ = std::make_unique<script::Program>(script);
+  variables_ = std::make_unique<script::Variables>(program_->script());
+  restore_remembered();
+}
+
+void Connection::keep_remembered(RememberedStore& store) {
+  remembered_ = &store;
+  restore_remembered();
+}
+
+void Connection::restore_remembered() {
+  if (remembered_ == nullptr || !variables_) return;
+  variables_->restore(remembered_->find(settings_.name, fingerprint_of(settings_)));
+}
+
+/// One that the configuration has no more, or has anew, leaves nothing.
+void Connection::save_remembered() {
+  if (remembered_ == nullptr || !variables_ || session_gone_) return;
+  remembered_->put(settings_.name, fingerprint_of(settings_), variables_->kept());
+}
 
 void Connection::start(std::function<void()> done) {
   asio::co_spawn(environment_.executor(), run(),
@@ -87,18 +128,79 @@ void Connection::start(std::function<void()> done) {
 }
 
 void Connection::stop(std::chrono::milliseconds at_most) {
-  if (stopping_) return;
+  // Half of the time is the local readers'.
+  begin_to_stop({}, at_most, at_most / 2);
+}
+
+void Connection::retire(Farewell farewell, std::function<void()> session_gone) {
+  const std::chrono::milliseconds time = settings_.settings.timeouts.close;
+  session_gone_ = std::move(session_gone);
+  begin_to_stop(std::move(farewell), 2 * time, time);
+  close_late_readers();
+}
+
+/// A second time it can only become sooner.
+void Connection::begin_to_stop(Farewell farewell, std::chrono::milliseconds for_all,
+                               std::chrono::milliseconds for_session) {
+  const daemon::TimePoint deadline = environment_.now() + for_all;
+  stop_deadline_ = stopping_ ? std::min(stop_deadline_, deadline) : deadline;
+  if (!stopping_) farewell_ = std::move(farewell);
   stopping_ = true;
   enter(State::closing);
-  stop_deadline_ = environment_.now() + at_most;
   if (session_) {
-    // Half of the time is the local readers'.
-    session_->close(websocket::CloseCode::going_away, "wskeepd is stopping", Error::stopped,
-                    at_most / 2);
+    session_->close(farewell_.to_upstream, farewell_.reason, farewell_.error, for_session);
   } else {
     cancel_.emit(asio::cancellation_type::terminal);
     alarm_->wake();
   }
+}
+
+void Connection::close_late_readers() {
+  channel_.close_all(static_cast<std::uint16_t>(farewell_.to_readers), farewell_.reason);
+}
+
+void Connection::configure(const config::Connection& settings, const config::IpcLimits& limits,
+                           Renewal renewal) {
+  if (stopping_) return;
+  next_settings_ = settings;
+  if (renewal == Renewal::new_session && hold_ != Hold::paused) {
+    hold_ = Hold::none;
+    asked_ = error_name(Error::reconfigured);
+    backoff_.reset();
+    cut_short(Error::reconfigured, "the configuration was changed");
+    alarm_->wake();
+  }
+  if (!cycle_runs_) apply_settings();
+  limits_changed(limits);
+}
+
+void Connection::limits_changed(const config::IpcLimits& limits) {
+  if (stopping_) return;
+  channel_.configure(channel_options(settings_.settings, limits));
+  const bool waits_for_budget =
+      next_attempt_ && last_error_ && last_error_->failure.error == Error::budget_spent;
+  if (!waits_for_budget) return;
+  not_before_ = environment_.now();
+  alarm_->wake();
+}
+
+/// The name is the same, and other threads read it.
+void Connection::apply_settings() {
+  if (!next_settings_) return;
+  const auto lifetime = settings_.settings.lifetime;
+  const auto script = settings_.settings.session;
+  settings_.urls = std::move(next_settings_->urls);
+  settings_.settings = std::move(next_settings_->settings);
+  // The same script in other words: what it remembers stays.
+  if (script && settings_.settings.session && *script == *settings_.settings.session)
+    settings_.settings.session = script;
+  next_settings_.reset();
+  const config::Reconnect& reconnect = settings_.settings.reconnect;
+  backoff_.configure({reconnect.initial, reconnect.max, reconnect.stable_after});
+  if (outbox_) outbox_->settings_changed();
+  if (!session_) return;
+  session_->settings_changed();
+  if (lifetime != settings_.settings.lifetime) plan_renewal();
 }
 
 asio::awaitable<void> Connection::run() {
@@ -109,6 +211,11 @@ asio::awaitable<void> Connection::run() {
     if (!stopping_) co_await attempt();
   }
   enter(State::closing);
+  if (session_gone_) std::exchange(session_gone_, nullptr)();
+  if (outbox_) {
+    ipc::Rejection reason{"not_connected", farewell_.reason};
+    co_await outbox_->end(std::move(reason));
+  }
   co_await close_readers();
 }
 
@@ -117,8 +224,14 @@ asio::awaitable<void> Connection::attempt() {
   co_await asio::this_coro::reset_cancellation_state();
   cycle_begun_ = environment_.now();
   refused_.reset();
+  prepare_script();
   enter(State::connecting);
-  OpenResult result = co_await open_session(environment_, settings_, memory_, timeline_, *this);
+  cycle_runs_ = true;
+  OpenResult result =
+      co_await open_session(environment_, settings_, memory_, timeline_, *this, variables_.get());
+  save_remembered();
+  cycle_runs_ = false;
+  apply_settings();
   if (interrupted()) {
     cycle_interrupted();
   } else if (auto* failure = std::get_if<OpenFailure>(&result)) {
@@ -132,40 +245,75 @@ asio::awaitable<void> Connection::run_session(Opened opened) {
   const auto begun = environment_.now();
   session_ = std::make_unique<Session>(environment_, settings_.settings, channel_, statistics_,
                                        std::move(opened));
+  session_->on_room([this] { send_waiting(); });
   ++statistics_.sessions;
-  statistics_.time_to_ready = begun - cycle_begun_;
-  statistics_.time_to_ready_sum += statistics_.time_to_ready;
-  enter(State::ready);
-  announce_connected();
-  start_renewal();
+  session_begun_ = begun;
+  ready_since_.reset();
+  if (observer_ != nullptr) {
+    session_->observe(*observer_);
+    observer_->opened();
+  }
+  if (program_) {
+    enter(State::opening);
+    const config::SessionScript& script = program_->script();
+    // Where it would be resumed there is no session to be had: this one is another.
+    if (!script.resume_url.empty() && !session_->opened().at_resume_url)
+      variables_->forget(script.resume_needs);
+    script_ = std::make_unique<ScriptDriver>(environment_, *program_, *variables_, channel_.ring());
+    if (observer_ != nullptr) script_->observe(*observer_);
+    if (remembered_ != nullptr) script_->keep([this] { save_remembered(); });
+    session_->follow(*script_, [this] { session_ready(); });
+  } else {
+    session_ready();
+  }
+  plan_renewal();
   const SessionEnd end = co_await session_->run();
   co_await end_renewal();
   session_ended(end,
                 std::chrono::duration_cast<std::chrono::milliseconds>(environment_.now() - begun));
   session_.reset();
+  script_.reset();
   if (!stopping_) enter(hold_ == Hold::paused ? State::paused : State::backing_off);
-  announce_disconnected(end);
+  if (ready_since_) announce_disconnected(end);
+}
+
+void Connection::session_ready() {
+  ready_since_ = environment_.now();
+  statistics_.time_to_ready = *ready_since_ - cycle_begun_;
+  statistics_.time_to_ready_sum += statistics_.time_to_ready;
+  if (!stopping_) enter(State::ready);
+  if (script_) timeline_.last().script = script_records();
+  announce_connected();
+  if (observer_ != nullptr) observer_->ready();
+  send_waiting();
 }
 
 // -- `lifetime`
 
-void Connection::start_renewal() {
+void Connection::plan_renewal() {
   const std::chrono::milliseconds lifetime = settings_.settings.lifetime;
-  if (lifetime.count() == 0) return;
-  // Sessions that began together, after an outage, are not to be renewed together.
-  renewal_ = environment_.now() + lifetime - draw(environment_.random(), lifetime / 10);
+  renewal_.reset();
+  if (lifetime.count() > 0 && session_->open()) {
+    // Sessions that began together, after an outage, are not to be renewed together; nor those that
+    // a new lifetime finds too old.
+    const auto spread = draw(environment_.random(), lifetime / 10);
+    const daemon::TimePoint now = environment_.now();
+    renewal_ = session_begun_ + lifetime - spread;
+    if (*renewal_ <= now) renewal_ = now + spread;
+  }
+  renewal_alarm_->wake();
+  if (!renewal_ || renewing_) return;
   renewing_ = true;
-  asio::co_spawn(environment_.executor(), renew_at(*renewal_),
-                 [this](const std::exception_ptr& error) {
-                   if (error) std::rethrow_exception(error);
-                   renewing_ = false;
-                   alarm_->wake();
-                 });
+  asio::co_spawn(environment_.executor(), renew(), [this](const std::exception_ptr& error) {
+    if (error) std::rethrow_exception(error);
+    renewing_ = false;
+    alarm_->wake();
+  });
 }
 
-asio::awaitable<void> Connection::renew_at(daemon::TimePoint when) {
-  while (session_->open() && renewal_ && environment_.now() < when)
-    co_await renewal_alarm_->wait_until(when);
+asio::awaitable<void> Connection::renew() {
+  while (session_->open() && renewal_ && environment_.now() < *renewal_)
+    co_await renewal_alarm_->wait_until(*renewal_);
   if (!renewal_ || !session_->open()) co_return;
   session_->close(websocket::CloseCode::normal, "the session is as old as lifetime says",
                   Error::lifetime);
@@ -180,8 +328,7 @@ asio::awaitable<void> Connection::end_renewal() {
 
 /// Local readers are sent what is left and a Close frame; they have until the deadline to take it.
 asio::awaitable<void> Connection::close_readers() {
-  channel_.close_all(static_cast<std::uint16_t>(websocket::CloseCode::going_away),
-                     "wskeepd is stopping");
+  close_late_readers();
   constexpr std::chrono::milliseconds look_again{20};
   while (channel_.readers() > 0 && environment_.now() < stop_deadline_) {
     co_await alarm_->wait_until(environment_.now() + look_again);
@@ -190,8 +337,34 @@ asio::awaitable<void> Connection::close_readers() {
 
 void Connection::enter(State state) {
   if (state_ == state) return;
+  const State before = this->state();
   state_ = state;
   since_ = environment_.wall_now();
+  tell_state(before);
+}
+
+void Connection::tell_state(State before) const {
+  if (teller_ == nullptr || !*teller_) return;
+  json::object details{{"connection", name()},
+                       {"state", upstream::state_name(state())},
+                       {"previous", upstream::state_name(before)}};
+  if ((state_ == State::backing_off || state_ == State::failed) && last_error_) {
+    details["error"] = error_name(last_error_->failure.error);
+    details["message"] = last_error_->failure.text;
+  }
+  (*teller_)("state", std::move(details));
+}
+
+/// To those who read the connection, and to those who watch all of them.
+void Connection::announce(json::object event) {
+  channel_.announce(json::serialize(event));
+  if (teller_ == nullptr || !*teller_) return;
+  const std::string kind(event.at("event").as_string());
+  json::object details{{"connection", name()}};
+  for (const auto& [key, value] : event) {
+    if (key != "event" && key != "time") details[key] = value;
+  }
+  (*teller_)(kind, std::move(details));
 }
 
 State Connection::state() const noexcept {
@@ -210,10 +383,14 @@ State Connection::state() const noexcept {
 /// A person paused it, or wants it begun anew; that is no failure.
 void Connection::cycle_interrupted() {
   if (stopping_) return;
-  const Error error = hold_ == Hold::paused ? Error::paused : Error::reconnect_requested;
-  Cycle& cycle = timeline_.last();
-  cycle.failure = {error, hold_ == Hold::paused ? "paused" : "a person asked for a new session"};
-  ++statistics_.ended[static_cast<std::size_t>(error)];
+  daemon::Failure failure{Error::reconnect_requested, "a person asked for a new session"};
+  if (hold_ == Hold::paused) {
+    failure = {Error::paused, "paused"};
+  } else if (asked_ == error_name(Error::reconfigured)) {
+    failure = {Error::reconfigured, "the configuration was changed"};
+  }
+  ++statistics_.ended[static_cast<std::size_t>(failure.error)];
+  timeline_.last().failure = std::move(failure);
   ended_at_ = not_before_ = environment_.now();
 }
 
@@ -222,6 +399,7 @@ void Connection::cycle_failed(const OpenFailure& failure) {
   ++statistics_.attempts_failed;
   ++statistics_.ended[static_cast<std::size_t>(error)];
   last_error_ = {failure.failure, 0, environment_.wall_now()};
+  if (observer_ != nullptr) observer_->attempt_failed(failure.failure);
   ended_at_ = environment_.now();
   wait_after(failure);
   // A spent budget is told of where it is waited for.
@@ -238,9 +416,17 @@ void Connection::session_ended(const SessionEnd& end, std::chrono::milliseconds 
   last_error_ = {end.failure, end.close_code, environment_.wall_now()};
   away_since_ = ended_at_ = environment_.now();
   timeline_.last().session = {lived, end.failure, end.close_code};
-  wait_after(end, lived);
+  if (script_) timeline_.last().script = script_records();
+  if (observer_ != nullptr) observer_->ended(end, lived);
+  if (script_) forget_as_said(end);
+  save_remembered();
+  // A server that lets us in and then never answers gets no credit for the time that took.
+  wait_after(end, ready_since_ ? std::chrono::duration_cast<std::chrono::milliseconds>(
+                                     ended_at_ - *ready_since_)
+                               : std::chrono::milliseconds(0));
   const bool wanted = stopping_ || end.failure.error == Error::paused ||
                       end.failure.error == Error::reconnect_requested ||
+                      end.failure.error == Error::reconfigured ||
                       end.failure.error == Error::lifetime;
   log_.write(wanted ? Level::info : Level::warning, name(), "disconnected",
              {{"error", std::string(error_name(end.failure.error))},
@@ -249,6 +435,37 @@ void Connection::session_ended(const SessionEnd& end, std::chrono::milliseconds 
               {"closed_by", std::string(closed_by_name(end.closed_by))},
               {"lived", milliseconds_text(lived)},
               {"next_attempt_in", stopping_ ? "never" : wait_text()}});
+}
+
+/// What the script of the session went through.
+std::vector<ScriptRecord> Connection::script_records() const {
+  std::vector<ScriptRecord> steps;
+  for (const script::StepRecord& record : script_->steps()) {
+    const auto milliseconds = [](auto duration) {
+      return std::chrono::duration_cast<std::chrono::milliseconds>(duration);
+    };
+    ScriptRecord& step = steps.emplace_back();
+    step.step = record.step;
+    step.kind = record.kind;
+    step.started = milliseconds(record.started);
+    if (record.took) step.took = milliseconds(*record.took);
+  }
+  // Of the last one alone it is worth its memory.
+  if (!steps.empty() && !steps.back().took) steps.back().waits_for = script_->waits_for();
+  return steps;
+}
+
+/// What is remembered is not to be used in vain for ever.
+void Connection::forget_as_said(const SessionEnd& end) {
+  constexpr unsigned most_resumes = 3;
+  const config::SessionScript& script = program_->script();
+  if (end.closed_by == ClosedBy::upstream && refuses_remembered(script, end.close_code))
+    variables_->forget_remembered();
+  if (!script_->resuming()) return;
+  resumes_lost_ = ready_since_ ? 0 : resumes_lost_ + 1;
+  if (resumes_lost_ < most_resumes) return;
+  variables_->forget(script.resume_needs);
+  resumes_lost_ = 0;
 }
 
 void Connection::clock_jumped(std::chrono::milliseconds ahead) {
@@ -268,7 +485,7 @@ void Connection::announce_connected() {
         std::chrono::duration_cast<std::chrono::milliseconds>(environment_.now() - *away_since_)
             .count();
   }
-  channel_.announce(json::serialize(event));
+  announce(std::move(event));
   log_.write(Level::info, name(), "connected",
              {{"remote_address", session_->information().remote_address},
               {"tls", session_->information().tls_version},
@@ -299,9 +516,10 @@ void Connection::announce_disconnected(const SessionEnd& end) {
                      {"message", end.failure.text},
                      {"close_code", nullptr},
                      {"reason", end.reason},
-                     {"closed_by", closed_by_name(end.closed_by)}};
+                     {"closed_by", closed_by_name(end.closed_by)},
+                     {"away_ms", duration_cast<std::chrono::milliseconds>(end.silent).count()}};
   if (end.close_code != 0) event["close_code"] = end.close_code;
-  channel_.announce(json::serialize(event));
+  announce(std::move(event));
   // Publishers that waited for the send buffer are told what has become of it.
   channel_.publishers_may_go_on();
 }
@@ -311,7 +529,20 @@ std::optional<ipc::Rejection> Connection::publish(websocket::Opcode opcode,
                                                   std::weak_ptr<ipc::PublishObserver> observer,
                                                   std::uint64_t token) {
   std::optional<ipc::Rejection> rejection;
-  if (session_) {
+  const bool takes = session_ && session_->takes_messages();
+  const bool waits = settings_.settings.outbox.ttl.count() > 0 || (outbox_ && !outbox_->empty());
+  if (waits && !stopping_ && (!takes || (outbox_ && !outbox_->empty()))) {
+    if (!outbox_) {
+      outbox_ = std::make_unique<Outbox>(environment_, settings_.settings.outbox, statistics_);
+    }
+    if (payload.size() > settings_.settings.max_message) {
+      rejection = ipc::Rejection{"too_large", "the message is larger than max_message"};
+    } else {
+      rejection = outbox_->add(opcode, payload, std::move(observer), token);
+    }
+  } else if (session_) {
+    // Who gives no number wants to know only of what was never sent.
+    if (token == 0) observer.reset();
     rejection = session_->publish(opcode, payload, std::move(observer), token);
   } else {
     rejection = ipc::Rejection{"not_connected",
@@ -321,12 +552,51 @@ std::optional<ipc::Rejection> Connection::publish(websocket::Opcode opcode,
   return rejection;
 }
 
+/// What waited goes first.
+void Connection::send_waiting() {
+  if (!outbox_ || outbox_->empty()) return;
+  while (!outbox_->empty() && session_->takes_messages() && session_->accepts_more()) {
+    Outbox::Message message = outbox_->take();
+    const auto observer = message.observer.lock();
+    if (message.token == 0) message.observer.reset();
+    const auto rejection = session_->publish(message.opcode, message.payload,
+                                             std::move(message.observer), message.token);
+    if (!rejection) continue;
+    ++statistics_.rejected_messages;
+    if (observer) observer->on_failed(message.token, *rejection);
+  }
+  session_->flush();
+}
+
+std::optional<ipc::Rejection> Connection::publish_part(
+    ipc::MessagePart part, std::span<const std::byte> payload,
+    const std::shared_ptr<ipc::PublishObserver>& publisher, std::uint64_t token) {
+  std::optional<ipc::Rejection> rejection;
+  if (session_) {
+    rejection = session_->publish_part(part, payload, publisher, token);
+  } else {
+    rejection = ipc::Rejection{"not_connected",
+                               "upstream is not connected (" + std::string(state_name()) + ")"};
+  }
+  if (rejection) ++statistics_.rejected_messages;
+  return rejection;
+}
+
+void Connection::abandon_message(const ipc::PublishObserver& publisher) {
+  if (session_) session_->abandon_message(publisher);
+}
+
 void Connection::flush() {
   if (session_) session_->flush();
 }
 
 bool Connection::accepts_more() const noexcept {
-  return !session_ || !session_->open() || session_->accepts_more();
+  if (!session_ || !session_->takes_messages()) return true;
+  return session_->accepts_more() && (!outbox_ || outbox_->empty());
+}
+
+bool Connection::accepts_parts() const noexcept {
+  return !session_ || !session_->open() || session_->accepts_parts();
 }
 
 }  // namespace wskeep::upstream

@@ -15,6 +15,9 @@ namespace {
 
 namespace json = boost::json;
 
+/// Of those who are furthest behind: a list of thousands would hold up the shard.
+constexpr std::size_t most_readers_told = 100;
+
 json::value milliseconds(std::chrono::nanoseconds duration) {
   if (duration.count() == 0) return nullptr;
   return std::chrono::duration<double, std::milli>(duration).count();
@@ -35,6 +38,10 @@ json::object describe_certificate(const net::Certificate& certificate) {
 json::value describe_failure(const daemon::Failure& failure) {
   if (failure.error == daemon::Error::none) return nullptr;
   return json::object{{"error", error_name(failure.error)}, {"message", failure.text}};
+}
+
+bool is_certificate_fault(daemon::Error error) {
+  return error >= daemon::Error::certificate_expired && error <= daemon::Error::certificate_invalid;
 }
 
 json::value describe_tls(const net::TransportInformation& information) {
@@ -97,6 +104,44 @@ json::object describe_policy(const config::Reconnect& settings) {
           {"stable_after_ms", settings.stable_after.count()}};
 }
 
+json::object describe_spread(const TrafficHistory::Spread& spread) {
+  return {{"mean", spread.mean},
+          {"least", spread.least},
+          {"most", spread.most},
+          {"deviation", spread.deviation}};
+}
+
+/// Milliseconds between two moments of the wall clock, which may have been set back.
+std::int64_t elapsed_ms(std::uint64_t from_ns, std::uint64_t to_ns) {
+  return to_ns > from_ns ? static_cast<std::int64_t>((to_ns - from_ns) / 1'000'000) : 0;
+}
+
+json::object describe_ring(const ring::Ring& ring, std::uint64_t now_ns) {
+  const std::uint64_t oldest = ring.empty() ? now_ns : ring.entry(ring.first()).time_ns;
+  return {{"epoch", ipc::epoch_text(ring.epoch())},
+          {"first", ring.first()},
+          {"last", ring.next() - 1},
+          {"bytes", ring.used()},
+          {"capacity", ring.capacity()},
+          {"span_ms", elapsed_ms(oldest, now_ns)}};
+}
+
+std::int64_t lag(const ipc::ReaderInformation& reader, std::uint64_t now_ns) {
+  return reader.oldest_unsent_ns == 0 ? 0 : elapsed_ms(reader.oldest_unsent_ns, now_ns);
+}
+
+json::object describe_reader(const ipc::ReaderInformation& reader, std::uint64_t now_ns) {
+  return {{"kind", reader.kind},
+          {"uid", reader.uid ? json::value(*reader.uid) : json::value(nullptr)},
+          {"pid", reader.pid ? json::value(*reader.pid) : json::value(nullptr)},
+          {"lag_messages", reader.lag_messages},
+          {"lag_ms", lag(reader, now_ns)},
+          {"unread_bytes", reader.unread_bytes},
+          {"sent_bytes", reader.sent_bytes},
+          {"lost_messages", reader.lost_messages},
+          {"waits", reader.waits}};
+}
+
 json::object describe_budget(const ConnectBudgets::Use& use, json::value host) {
   return {{"rule", use.rule},
           {"host", std::move(host)},
@@ -121,7 +166,13 @@ json::object Connection::describe(Detail detail) const {
       {"bytes_out", statistics_.bytes_out},
       {"round_trip_ms", milliseconds(statistics_.round_trip)},
       {"last_error", nullptr},
-      {"subscribers", channel_.readers()}};
+      {"subscribers", channel_.readers()},
+      {"slowest_reader", nullptr},
+      {"ring", describe_ring(channel_.ring(), wall_now_ns())}};
+  if (const auto slowest = channel_.slowest_reader()) {
+    object["slowest_reader"] = json::object{{"lag_messages", slowest->lag_messages},
+                                            {"lag_ms", lag(*slowest, wall_now_ns())}};
+  }
   if (last_error_) {
     object["last_error"] = json::object{
         {"error", error_name(last_error_->failure.error)},
@@ -131,11 +182,28 @@ json::object Connection::describe(Detail detail) const {
                                                     : json::value(last_error_->close_code)}};
   }
   if (detail == Detail::whole) {
+    object["certificate_faults"] = describe_certificate_faults();
     describe_session(object);
     describe_traffic(object);
     describe_settings(object);
   }
   return object;
+}
+
+/// Of the session what was passed over; else what the last attempt was refused for.
+json::array Connection::describe_certificate_faults() const {
+  json::array faults;
+  const auto add = [&](const daemon::Failure& fault, std::string_view severity) {
+    faults.emplace_back(json::object{
+        {"error", error_name(fault.error)}, {"message", fault.text}, {"severity", severity}});
+  };
+  if (session_) {
+    for (const daemon::Failure& fault : session_->information().ignored_faults)
+      add(fault, "ignored");
+  } else if (last_error_ && is_certificate_fault(last_error_->failure.error)) {
+    add(last_error_->failure, "fatal");
+  }
+  return faults;
 }
 
 void Connection::describe_session(json::object& object) const {
@@ -171,19 +239,22 @@ void Connection::describe_traffic(json::object& object) const {
                                      {"out_bytes_per_second", rates.bytes_out},
                                      {"in_messages_per_second", rates.messages_in},
                                      {"out_messages_per_second", rates.messages_out}};
+  const TrafficHistory::Report report = statistics_.traffic.report(environment_.now());
+  json::object& bandwidth = object["bandwidth"].as_object();
+  bandwidth["window_ms"] = std::chrono::milliseconds(report.window).count();
+  bandwidth["in"] = describe_spread(report.in);
+  bandwidth["out"] = describe_spread(report.out);
   object["next_attempt"] = next_attempt_time();
-  const ring::Ring& ring = channel_.ring();
-  object["ring"] = json::object{{"epoch", ipc::epoch_text(ring.epoch())},
-                                {"first", ring.first()},
-                                {"last", ring.next() - 1},
-                                {"bytes", ring.used()},
-                                {"capacity", ring.capacity()}};
+  json::array readers;
+  for (const ipc::ReaderInformation& reader : channel_.reader_list(most_readers_told))
+    readers.emplace_back(describe_reader(reader, wall_now_ns()));
+  object["readers"] = std::move(readers);
 }
 
 void Connection::describe_settings(json::object& object) const {
   const config::ConnectionSettings& settings = settings_.settings;
   json::array urls;
-  for (const config::Text& url : settings_.urls) urls.emplace_back(public_url(url.source()));
+  for (const config::Template& url : settings_.urls) urls.emplace_back(public_url(url.source()));
   object["urls"] = std::move(urls);
   object["proxy"] = nullptr;
   if (!settings.proxy.empty()) object["proxy"] = public_url(settings.proxy.source());
@@ -217,6 +288,12 @@ std::string Connection::wall_time_text(daemon::TimePoint time) const {
   return ipc::time_text(
       environment_.wall_now() +
       std::chrono::duration_cast<daemon::WallTime::duration>(time - environment_.now()));
+}
+
+std::uint64_t Connection::wall_now_ns() const {
+  const auto since_epoch = environment_.wall_now().time_since_epoch();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(since_epoch).count());
 }
 
 json::value Connection::next_attempt_time() const {

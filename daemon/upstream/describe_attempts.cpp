@@ -82,6 +82,35 @@ json::object describe_session_step(const SessionStep& step) {
       {"close_code", step.close_code == 0 ? json::value(nullptr) : json::value(step.close_code)}};
 }
 
+json::array describe_prepare(const std::vector<PrepareRecord>& steps) {
+  json::array array;
+  for (const PrepareRecord& step : steps) {
+    array.emplace_back(
+        json::object{{"step", step.step},
+                     {"kind", step.kind},
+                     {"started_ms", step.started.count()},
+                     {"took_ms", optional_milliseconds(step.took)},
+                     {"http_status",
+                      step.http_status == 0 ? json::value(nullptr) : json::value(step.http_status)},
+                     {"failure", describe_failure(step.failure)}});
+  }
+  return array;
+}
+
+json::array describe_script(const std::vector<ScriptRecord>& steps) {
+  json::array array;
+  for (const ScriptRecord& step : steps) {
+    array.emplace_back(
+        json::object{{"step", step.step},
+                     {"kind", step.kind},
+                     {"started_ms", step.started.count()},
+                     {"took_ms", optional_milliseconds(step.took)},
+                     {"waits_for", step.waits_for.empty() ? json::value(nullptr)
+                                                          : json::value(step.waits_for)}});
+  }
+  return array;
+}
+
 json::object describe_next(const NextStep& step) {
   return {{"verdict", verdict_name(step.verdict)},
           {"rule", step.rule},
@@ -91,11 +120,13 @@ json::object describe_next(const NextStep& step) {
 
 json::object describe_cycle(const Cycle& cycle) {
   json::object object{{"number", cycle.number}, {"started", ipc::time_text(cycle.started)}};
+  object["prepare"] = describe_prepare(cycle.prepare);
   json::array legs;
   for (const Leg& leg : cycle.legs) legs.emplace_back(describe_leg(leg));
   object["legs"] = std::move(legs);
   object["ended_ms"] = optional_milliseconds(cycle.ended);
   object["failure"] = describe_failure(cycle.failure);
+  object["script"] = describe_script(cycle.script);
   object["session"] = nullptr;
   if (cycle.session) object["session"] = describe_session_step(*cycle.session);
   object["next"] = nullptr;
@@ -108,6 +139,9 @@ json::object describe_cycle(const Cycle& cycle) {
 json::object Connection::describe_attempts() const {
   json::array cycles;
   for (const Cycle& cycle : timeline_.cycles()) cycles.emplace_back(describe_cycle(cycle));
+  // An opening is told of while it is under way, too.
+  if (script_ && !script_->ready() && !timeline_.cycles().back().session)
+    cycles.back().as_object()["script"] = describe_script(script_records());
   return {{"state", state_name()},
           {"cycles", std::move(cycles)},
           {"next_attempt", next_attempt_time()}};

@@ -219,6 +219,8 @@ asio::awaitable<Answer> LegRun::reach(Attempt& one) {
     co_return OpenFailure{std::move(*failure), 0, std::nullopt};
   }
   step(one).reached = Stage::http;
+  if (talk_ != nullptr)
+    co_return co_await (*talk_)(std::move(std::get<std::unique_ptr<net::Transport>>(dialled)));
   websocket::UpgradeRequest request = target_.request;
   request.key = random_key(with_.environment);
   Answer answer = co_await upgrade(with_.environment,

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -54,9 +55,17 @@ class LegRun {
     daemon::TimePoint started;  ///< of the cycle
   };
 
+  /// What is said over an open transport; ends promptly when cancelled.
+  using Talk =
+      std::function<boost::asio::awaitable<Answer>(std::unique_ptr<net::Transport> transport)>;
+
   /// `proxy`: nullptr for none. `followed`: redirections so far, in a row.
   LegRun(const Surroundings& surroundings, const Target& target, const daemon::Proxy* proxy,
          std::uint32_t followed, daemon::TimePoint deadline);
+
+  /// Before `run`: this is said instead of the upgrade, whose answer then decides. It outlives
+  /// this.
+  void say(const Talk& talk) noexcept { talk_ = &talk; }
 
   /// Once. Not to be left by an exception when cancelled: see throw_if_cancelled.
   [[nodiscard]] boost::asio::awaitable<LegEnd> run();
@@ -110,7 +119,8 @@ class LegRun {
   const daemon::Proxy* proxy_;
   std::uint32_t followed_;
   daemon::TimePoint deadline_;
-  std::string host_;  ///< that is looked up and dialled: the proxy's, where there is one
+  const Talk* talk_ = nullptr;  ///< nullptr: the upgrade
+  std::string host_;            ///< that is looked up and dialled: the proxy's, where there is one
   std::uint16_t port_;
   std::unique_ptr<daemon::Environment::Alarm> alarm_;  ///< wakes the coordinator
   std::optional<AddressRace> race_;

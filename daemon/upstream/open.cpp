@@ -7,8 +7,13 @@
 #include <utility>
 #include <vector>
 
+#include "config/request_templates.hpp"
+#include "config/session.hpp"
+#include "daemon/upstream/attempt_scope.hpp"
 #include "daemon/upstream/cancelled.hpp"
+#include "daemon/upstream/forgetting.hpp"
 #include "daemon/upstream/leg.hpp"
+#include "daemon/upstream/prepare.hpp"
 #include "daemon/upstream/proxy_choice.hpp"
 #include "daemon/upstream/public_url.hpp"
 #include "daemon/upstream/target.hpp"
@@ -39,6 +44,12 @@ std::string shown(const config::Url& url) {
   return public_url((url.secure ? "wss://" : "ws://") + url.authority() + url.target);
 }
 
+/// Of a URL that came from elsewhere: its path and query can be tickets.
+std::string origin_text(const config::Url& url) {
+  return std::string(url.secure ? "wss://" : "ws://") + url.authority() +
+         (url.target == "/" ? "/" : "/***");
+}
+
 bool is_further(const Setback& a, const std::optional<Setback>& b) {
   return !b || a.stage >= b->stage;
 }
@@ -48,26 +59,34 @@ bool is_further(const Setback& a, const std::optional<Setback>& b) {
 class Opening {
  public:
   Opening(Environment& environment, const config::Connection& connection, OpeningMemory& memory,
-          Cycle& cycle, ConnectGate& gate)
+          Cycle& cycle, ConnectGate& gate, script::Variables* variables)
       : connection_(connection),
+        variables_(variables),
+        scope_(environment, variables),
         with_{environment, connection.settings, memory, gate, cycle, environment.now()},
         deadline_(with_.started + connection.settings.timeouts.connect) {}
 
   asio::awaitable<OpenResult> run();
 
  private:
-  asio::awaitable<void> try_url(const config::Text& url);
+  asio::awaitable<bool> make_ready();
+  [[nodiscard]] std::vector<const config::Template*> urls();
+  asio::awaitable<void> try_url(const config::Template& url);
   asio::awaitable<void> follow(Target target);
   asio::awaitable<LegEnd> go(const Target& target, std::uint32_t followed);
   void begin_leg(std::string url, bool redirected);
   void take(LegEnd end);
   void fail(Failure failure, bool of_all);
+  [[nodiscard]] bool is_resume_url(const config::Template& url) const noexcept;
+  void forget_refused(const config::Template& url);
   void note(Setback setback);
   [[nodiscard]] Setback lateness(const LegEnd& end) const;
   [[nodiscard]] OpenFailure too_late() const;
   OpenResult finish(bool stopped);
 
   const config::Connection& connection_;
+  script::Variables* variables_;  ///< nullptr: there is no script
+  AttemptScope scope_;
   LegRun::Surroundings with_;
   TimePoint deadline_;
   TimePoint url_deadline_;  ///< of the URL that is being tried, redirections included
@@ -81,28 +100,73 @@ class Opening {
 };
 
 asio::awaitable<OpenResult> Opening::run() {
-  const auto order =
-      order_of(connection_.urls.size(), with_.settings.fallback.urls, with_.environment);
-  for (std::size_t i = 0; i < order.size(); ++i) {
+  if (variables_ != nullptr) {
+    variables_->begin_attempt();
+    if (!connection_.settings.session->prepare.empty() && !co_await make_ready())
+      co_return finish(co_await cancelled());
+  }
+  const auto all = urls();
+  for (std::size_t i = 0; i < all.size(); ++i) {
     const TimePoint now = with_.environment.now();
     if (opened_ || over_ || now >= deadline_ || co_await cancelled()) break;
     // Each leaves those behind it their share.
-    url_deadline_ = now + (deadline_ - now) / static_cast<std::int64_t>(order.size() - i);
+    url_deadline_ = now + (deadline_ - now) / static_cast<std::int64_t>(all.size() - i);
     url_time_ = std::chrono::duration_cast<milliseconds>(url_deadline_ - now);
     url_setback_.reset();
-    co_await try_url(connection_.urls[order[i]]);
+    co_await try_url(*all[i]);
+    forget_refused(*all[i]);
+    if (opened_) opened_->at_resume_url = is_resume_url(*all[i]);
     if (url_setback_ && is_further(*url_setback_, setback_)) setback_ = std::move(url_setback_);
   }
   co_return finish(co_await cancelled());
 }
 
-asio::awaitable<void> Opening::try_url(const config::Text& url) {
+/// Its steps have times of their own; that of the cycle begins behind them.
+asio::awaitable<bool> Opening::make_ready() {
+  auto failure =
+      co_await prepare(with_.environment, connection_, with_.memory, *variables_, with_.cycle);
+  deadline_ = with_.environment.now() + with_.settings.timeouts.connect;
+  if (!failure) co_return true;
+  setback_ = Setback{std::move(*failure), std::nullopt};
+  co_return false;
+}
+
+/// In the order in which they are tried.
+std::vector<const config::Template*> Opening::urls() {
+  std::vector<const config::Template*> all;
+  const auto& script = connection_.settings.session;
+  if (variables_ != nullptr && !script->resume_url.empty() &&
+      variables_->knows_all(script->resume_needs))
+    all.push_back(&script->resume_url);
+  for (const std::size_t number :
+       order_of(connection_.urls.size(), with_.settings.fallback.urls, with_.environment))
+    all.push_back(&connection_.urls[number]);
+  return all;
+}
+
+bool Opening::is_resume_url(const config::Template& url) const noexcept {
+  const auto& script = connection_.settings.session;
+  return script && &url == &script->resume_url;
+}
+
+/// An answer that refuses a place to go on from would refuse it each time.
+void Opening::forget_refused(const config::Template& url) {
+  if (variables_ == nullptr || !url_setback_) return;
+  const unsigned status = url_setback_->failure.http_status;
+  if (refuses_remembered(*connection_.settings.session, connection_, url, status))
+    variables_->forget_remembered();
+}
+
+asio::awaitable<void> Opening::try_url(const config::Template& url) {
   begin_leg(public_url(url.source()), false);
-  auto target = read_target(connection_, url);
+  auto target = read_target(connection_, url, scope_);
   if (auto* failure = std::get_if<TargetFailure>(&target)) {
-    fail(std::move(failure->failure), failure->of_all);
+    // What a resume wants in vain is no fault of the URLs that are configured.
+    fail(std::move(failure->failure), failure->of_all && !is_resume_url(url));
     co_return;
   }
+  if (!config::names_scheme(url))
+    with_.cycle.legs.back().url = origin_text(std::get<Target>(target).url);
   co_await follow(std::move(std::get<Target>(target)));
 }
 
@@ -162,7 +226,7 @@ void Opening::fail(Failure failure, bool of_all) {
 void Opening::note(Setback setback) {
   if (!is_further(setback, url_setback_)) return;
   const auto& legs = with_.cycle.legs;
-  if (connection_.urls.size() > 1 || legs.back().redirected)
+  if (connection_.urls.size() > 1 || legs.size() > 1)
     setback.failure.failure.text = legs.back().url + ": " + setback.failure.failure.text;
   url_setback_ = std::move(setback);
 }
@@ -205,13 +269,14 @@ OpenResult Opening::finish(bool stopped) {
 asio::awaitable<OpenResult> open_session(Environment& environment,
                                          const config::Connection& connection,
                                          OpeningMemory& memory, Timeline& timeline,
-                                         ConnectGate& gate) {
+                                         ConnectGate& gate, script::Variables* variables) {
   // Cancelled, we still wait for what we started.
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
   OpenResult result = OpenFailure{};
   {
-    Opening opening(environment, connection, memory, timeline.begin(environment.wall_now()), gate);
+    Opening opening(environment, connection, memory, timeline.begin(environment.wall_now()), gate,
+                    variables);
     result = co_await opening.run();
   }
   co_await asio::this_coro::throw_if_cancelled(throws);

@@ -11,6 +11,7 @@
 
 #include "config/config.hpp"
 #include "daemon/environment.hpp"
+#include "daemon/script/variables.hpp"
 #include "daemon/upstream/address_memory.hpp"
 #include "daemon/upstream/name_memory.hpp"
 #include "daemon/upstream/timeline.hpp"
@@ -26,6 +27,7 @@ struct Opened {
   std::string subprotocol;                                  ///< empty: none
   std::optional<websocket::DeflateParameters> compression;  ///< as agreed
   std::vector<std::byte> early_bytes;  ///< frames that came together with the 101
+  bool at_resume_url = false;          ///< where the script's `resume_url` leads
 };
 
 struct OpenFailure {
@@ -60,10 +62,12 @@ struct OpeningMemory {
 /// nothing could be started for want of a connect, it ends with Error::budget_spent. Every step is
 /// written to `timeline`. Ends promptly when cancelled, with Error::stopped; nothing it started
 /// outlives it.
-[[nodiscard]] boost::asio::awaitable<OpenResult> open_session(daemon::Environment& environment,
-                                                              const config::Connection& connection,
-                                                              OpeningMemory& memory,
-                                                              Timeline& timeline,
-                                                              ConnectGate& gate);
+///
+/// `variables` are those of the connection's script, nullptr for none. Where they have all that a
+/// resume needs, its URL is tried before the others. What is remembered is forgotten when an answer
+/// refuses it.
+[[nodiscard]] boost::asio::awaitable<OpenResult> open_session(
+    daemon::Environment& environment, const config::Connection& connection, OpeningMemory& memory,
+    Timeline& timeline, ConnectGate& gate, script::Variables* variables = nullptr);
 
 }  // namespace wskeep::upstream

@@ -5,7 +5,10 @@
 
 #include "config/quantity.hpp"
 #include "config/url.hpp"
+#include "daemon/script/evaluate.hpp"
+#include "daemon/upstream/attempt_scope.hpp"
 #include "daemon/upstream/connection.hpp"
+#include "daemon/upstream/secrets.hpp"
 
 namespace wskeep::upstream {
 namespace {
@@ -46,7 +49,7 @@ asio::awaitable<void> Connection::rest() {
     if (asked_) {
       not_before_ = now;
       slow_ = false;
-      note_next(Verdict::retry, *asked_ == Control::resume ? "resumed" : "reconnect_requested");
+      note_next(Verdict::retry, std::string(*asked_));
       asked_.reset();
     }
     if (hold_ != Hold::none) {
@@ -82,7 +85,11 @@ void Connection::wait_after(const OpenFailure& failure) {
 void Connection::wait_after(const SessionEnd& end, milliseconds lived) {
   backoff_.session_ended(lived);
   const Error error = end.failure.error;
-  if (error == Error::paused || error == Error::reconnect_requested || error == Error::lifetime) {
+  // A server that says goodbye to each session at once is not obeyed at once.
+  const bool goodbye =
+      error == Error::goodbye && lived >= settings_.settings.reconnect.stable_after;
+  if (error == Error::paused || error == Error::reconnect_requested ||
+      error == Error::reconfigured || error == Error::lifetime || goodbye) {
     // We ended it, and no failure of anybody's.
     slow_ = false;
     not_before_ = ended_at_;
@@ -130,12 +137,18 @@ std::string Connection::wait_text() const {
 std::vector<std::string> Connection::hosts() const {
   std::vector<std::string> hosts;
   if (!budgets_.limits_hosts()) return hosts;
-  for (const config::Text& url : settings_.urls) {
+  AttemptScope scope(environment_, variables_.get());
+  for (const config::Template& url : settings_.urls) {
+    script::Evaluated value = script::evaluate(url, scope);
+    auto* const text = std::get_if<std::string>(&value);
+    if (text == nullptr) return {};
     try {
-      hosts.push_back(ConnectBudgets::host_key(config::parse_url(url.resolve()).host));
-    } catch (const std::runtime_error&) {
-      return {};
+      hosts.push_back(ConnectBudgets::host_key(config::parse_url(*text).host));
+    } catch (const config::UrlError&) {
+      hosts.clear();
     }
+    wipe(*text);
+    if (hosts.empty()) break;
   }
   return hosts;
 }
@@ -216,7 +229,7 @@ void Connection::control(Control what, std::uint32_t uid) {
     cut_short(Error::paused, "paused");
   } else {
     hold_ = Hold::none;
-    asked_ = what;
+    asked_ = what == Control::resume ? "resumed" : "reconnect_requested";
     backoff_.reset();
     cut_short(Error::reconnect_requested, "a person asked for a new session");
   }

@@ -94,6 +94,8 @@ Decision decide(const config::Reconnect& settings, const OpenFailure& failure) {
 }
 
 Decision decide(const config::Reconnect& settings, const SessionEnd& end) {
+  if (end.verdict) return {*end.verdict, end.verdict_rule};
+  if (is_lasting(end.failure.error)) return {settings.on_lasting, "reconnect.on_lasting"};
   return decide_code(settings.on_close, close_rules, end.close_code, "reconnect.on_close");
 }
 

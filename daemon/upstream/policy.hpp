@@ -35,7 +35,8 @@ struct Decision {
 /// retried.
 [[nodiscard]] Decision decide(const config::Reconnect& settings, const OpenFailure& failure);
 
-/// After a session. Where the configuration has no rule: 1008 is slow, all else is retried.
+/// After a session. What its script says goes first; what only a person can mend is
+/// `reconnect.on_lasting`. Where the configuration has no rule: 1008 is slow, all else is retried.
 [[nodiscard]] Decision decide(const config::Reconnect& settings, const SessionEnd& end);
 
 /// What a retry will hardly mend: someone has to change a setting, a certificate or an account. Of

@@ -7,13 +7,53 @@ namespace {
 
 constexpr std::string_view masked = "***";
 
+bool is_quote(char c) {
+  return c == '\'' || c == '"';
+}
+
+/// Of the text in quotes that begins at `at`; the size of the whole where it does not end.
+std::size_t closing_quote(std::string_view text, std::size_t at) {
+  for (std::size_t i = at + 1; i < text.size(); ++i) {
+    if (text[i] == '\\')
+      ++i;
+    else if (text[i] == text[at])
+      return i;
+  }
+  return text.size();
+}
+
 /// Behind the place-holder or the escaped dollar sign that begins at `at`; `at` where none does.
 std::size_t behind_placeholder(std::string_view text, std::size_t at) {
   const std::string_view rest = text.substr(at);
   if (rest.starts_with("$$")) return at + 2;
   if (!rest.starts_with("${")) return at;
-  const std::size_t end = text.find('}', at);
-  return end == std::string_view::npos ? text.size() : end + 1;
+  const bool plain = rest.starts_with("${env:") || rest.starts_with("${file:") ||
+                     rest.starts_with("${credential:");
+  for (std::size_t i = at; i < text.size(); ++i) {
+    if (text[i] == '}') return i + 1;
+    if (!plain && is_quote(text[i])) i = closing_quote(text, i);
+  }
+  return text.size();
+}
+
+/// The same text, with `***` for what stands in quotes in its place-holders: it may be a key.
+std::string without_quoted_texts(std::string_view url) {
+  std::string result;
+  for (std::size_t at = 0; at < url.size();) {
+    const std::size_t behind = behind_placeholder(url, at);
+    if (behind == at) {
+      result += url[at++];
+      continue;
+    }
+    for (; at < behind; ++at) {
+      result += url[at];
+      const std::size_t end = is_quote(url[at]) ? closing_quote(url, at) : at;
+      if (end > at + 1) result += masked;
+      if (end > at && end < url.size()) result += url[end];
+      at = end;
+    }
+  }
+  return result;
 }
 
 /// As `text.find_first_of(wanted, from)`, but what stands in place-holders does not count: paths of
@@ -64,7 +104,9 @@ std::string masked_query(std::string_view query) {
 
 }  // namespace
 
-std::string public_url(std::string_view url) {
+std::string public_url(std::string_view source) {
+  const std::string shown = without_quoted_texts(source);
+  std::string_view url = shown;
   url = url.substr(0, find_outside(url, "#", 0));  // tokens stand there, too
   const std::size_t authority = authority_of(url);
   const std::size_t path = find_outside(url, "/?", authority);

@@ -3,18 +3,25 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 namespace wskeep::upstream {
 namespace {
 
+using websocket::MessageReader;
 using websocket::Opcode;
 
 /// What one read may bring at most. Readers are sent as much in one piece, so that more saves
 /// little; and less is likelier to be in the processor's cache still when it is sent.
 constexpr std::size_t read_size = std::size_t{128} << 10U;
 
-/// Compressed data is read out of it at once or copied, so that one serves all of a thread's
+/// What is received is read out of it at once or copied, so that one serves all of a thread's
 /// connections.
+/// One part is at most this share of the ring, so that it holds several.
+std::size_t part_size(const ring::Ring& ring) {
+  return std::min(std::size_t{64} << 10U, ring.capacity() / 8);
+}
+
 std::span<std::byte> scratch() {
   thread_local std::array<std::byte, std::size_t{64} << 10U> buffer;
   return buffer;
@@ -22,24 +29,36 @@ std::span<std::byte> scratch() {
 
 }  // namespace
 
-Receiver::Compressed::Compressed(const websocket::DeflateParameters& agreed,
-                                 std::uint64_t max_message)
-    : inflater(agreed.server_max_window_bits, agreed.server_no_context_takeover),
-      frames({.role = websocket::Role::client, .max_message = max_message}, &inflater) {}
+Receiver::Copied::Copied(const std::optional<websocket::DeflateParameters>& agreed,
+                         std::uint64_t max_message, std::size_t part_size, config::Passing passing)
+    : inflater(agreed ? std::optional<websocket::Inflater>(std::in_place,
+                                                           agreed->server_max_window_bits,
+                                                           agreed->server_no_context_takeover)
+                      : std::nullopt),
+      frames({.role = websocket::Role::client,
+              .max_message = max_message,
+              .form = passing == config::Passing::stream ? MessageReader::Form::frames
+                                                         : MessageReader::Form::whole,
+              .part_size = part_size},
+             inflater ? &*inflater : nullptr),
+      read_size(passing == config::Passing::stream ? part_size : scratch().size()) {}
 
 Receiver::Receiver(ipc::Channel& channel, Statistics& statistics, ControlObserver& observer,
                    std::uint64_t max_message,
-                   const std::optional<websocket::DeflateParameters>& compression)
+                   const std::optional<websocket::DeflateParameters>& compression,
+                   config::Passing passing)
     : channel_(channel),
       statistics_(statistics),
       observer_(observer),
       frames_({.max_message = max_message}) {
-  if (compression) compressed_ = std::make_unique<Compressed>(*compression, max_message);
+  if (compression || passing == config::Passing::stream)
+    copied_ =
+        std::make_unique<Copied>(compression, max_message, part_size(channel.ring()), passing);
 }
 
 Receiver::Outcome Receiver::receive(net::Transport& transport, std::uint64_t time_ns) {
   time_ns_ = time_ns;
-  Outcome outcome = compressed_ ? receive_compressed(transport) : receive_in_place(transport);
+  Outcome outcome = copied_ ? receive_copied(transport) : receive_in_place(transport);
   statistics_.wire_bytes_in += outcome.io.bytes;
   return outcome;
 }
@@ -77,67 +96,88 @@ void Receiver::on_control(Opcode opcode, std::span<const std::byte> payload) {
   observer_.on_control(opcode, payload);
 }
 
-Receiver::Outcome Receiver::receive_compressed(net::Transport& transport) {
+Receiver::Outcome Receiver::receive_copied(net::Transport& transport) {
   Outcome outcome;
-  if (compressed_->message_waits) {
-    if (!append(compressed_->opcode, compressed_->message)) {
+  if (copied_->message_waits) {
+    if (!append(copied_->part, copied_->message)) {
       outcome.stalled = true;
       return outcome;
     }
-    compressed_->message_waits = false;
-    compressed_->message = {};
-  }
-  if (!compressed_->unread.empty()) {
+    copied_->message_waits = false;
+    copied_->message = {};
+    // Also when nothing is unread: the inflater may hold more.
     std::vector<std::byte> unread;
-    unread.swap(compressed_->unread);
-    read_compressed(unread, outcome);
+    unread.swap(copied_->unread);
+    read_copied(unread, outcome);
     if (outcome.stalled || outcome.stopped) return outcome;
   }
-  const auto buffer = scratch();
+  const auto buffer = scratch().first(copied_->read_size);
   outcome.io = transport.read(buffer);
   outcome.drained = outcome.io.bytes < buffer.size();
   if (outcome.io.status == net::IoResult::Status::done)
-    read_compressed(buffer.first(outcome.io.bytes), outcome);
+    read_copied(buffer.first(outcome.io.bytes), outcome);
   return outcome;
 }
 
-void Receiver::read_compressed(std::span<std::byte> input, Outcome& outcome) {
-  const auto result = compressed_->frames.read(input, *this);
+void Receiver::read_copied(std::span<std::byte> input, Outcome& outcome) {
+  const auto result = copied_->frames.read(input, *this);
   outcome.stopped = result.stopped;
   outcome.violation = result.violation;
-  if (result.stopped || !compressed_->message_waits) return;
+  if (result.stopped || !copied_->message_waits) return;
   outcome.stalled = true;
   const auto unread = input.subspan(result.consumed);
-  compressed_->unread.assign(unread.begin(), unread.end());
+  copied_->unread.assign(unread.begin(), unread.end());
 }
 
-/// False: there is no room in the ring now; the message is kept.
 bool Receiver::on_message(Opcode opcode, std::span<std::byte> payload) {
-  if (append(opcode, payload)) return true;
-  compressed_->message_waits = true;
-  compressed_->opcode = opcode;
-  compressed_->message.assign(payload.begin(), payload.end());
+  return on_part({.opcode = opcode}, payload);
+}
+
+/// False: there is no room in the ring now; the message or part is kept.
+bool Receiver::on_part(MessageReader::Part part, std::span<std::byte> payload) {
+  if (append(part, payload)) return true;
+  copied_->message_waits = true;
+  copied_->part = part;
+  copied_->message.assign(payload.begin(), payload.end());
   return false;
 }
 
-bool Receiver::append(Opcode opcode, std::span<const std::byte> payload) {
+bool Receiver::append(MessageReader::Part part, std::span<const std::byte> payload) {
   const std::size_t header_size = websocket::header_size(payload.size(), false);
   const std::size_t size = header_size + payload.size();
+  observer_.before_room();
   if (!channel_.admit_all(size)) return false;
   std::byte* place = channel_.ring().unwritten();
-  websocket::write_header(place, {.opcode = opcode, .fin = true, .payload_size = payload.size()});
+  websocket::write_header(place, {.opcode = part.first ? part.opcode : Opcode::continuation,
+                                  .fin = part.last,
+                                  .payload_size = payload.size()});
   if (!payload.empty()) std::memcpy(place + header_size, payload.data(), payload.size());
-  on_message({opcode, static_cast<std::uint8_t>(header_size), size});
+  const websocket::FrameInPlace frame{part.opcode, static_cast<std::uint8_t>(header_size), size};
+  if (part.first && part.last) {
+    on_message(frame);
+  } else {
+    commit_part(part, frame);
+  }
   return true;
+}
+
+void Receiver::commit_part(MessageReader::Part part, const websocket::FrameInPlace& frame) {
+  const ring::Part which = part.first  ? ring::Part::first
+                           : part.last ? ring::Part::last
+                                       : ring::Part::more;
+  channel_.ring().commit_part(which, static_cast<std::uint8_t>(part.opcode), frame.header_size,
+                              frame.frame_size, time_ns_);
+  if (part.last) ++statistics_.messages_in;
+  statistics_.bytes_in += frame.frame_size - frame.header_size;
 }
 
 Receiver::Outcome Receiver::take_early(std::span<const std::byte> bytes, std::uint64_t time_ns) {
   time_ns_ = time_ns;
   statistics_.wire_bytes_in += bytes.size();
   Outcome outcome;
-  if (compressed_) {
+  if (copied_) {
     std::vector<std::byte> input(bytes.begin(), bytes.end());
-    read_compressed(input, outcome);
+    read_copied(input, outcome);
     return outcome;
   }
   // Readers that would be in the way are not waited for: this happens once in a session.

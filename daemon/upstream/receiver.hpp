@@ -21,12 +21,19 @@ class ControlObserver {
  public:
   virtual void on_control(websocket::Opcode opcode, std::span<const std::byte> payload) = 0;
 
+  /// The ring may forget messages that this read has brought. Only where they are inflated; else
+  /// it keeps all of a read.
+  virtual void before_room() {}
+
  protected:
   ~ControlObserver() = default;
 };
 
 /// Brings what upstream sends into the ring as whole messages. Without compression it is received
 /// straight into the ring and stays where it is; with compression it is inflated into it.
+///
+/// With `receive: stream` what was sent in several frames, or in one larger than `max_message`, is
+/// brought into it in parts as they come, and the session is not ended for its size.
 class Receiver {
  public:
   struct Outcome {
@@ -40,7 +47,8 @@ class Receiver {
   /// `compression` as agreed with upstream. All referred to outlives it.
   Receiver(ipc::Channel& channel, Statistics& statistics, ControlObserver& observer,
            std::uint64_t max_message,
-           const std::optional<websocket::DeflateParameters>& compression);
+           const std::optional<websocket::DeflateParameters>& compression,
+           config::Passing passing = config::Passing::message);
 
   /// One read. Its messages get the time `time_ns`; they are committed, not delivered.
   [[nodiscard]] Outcome receive(net::Transport& transport, std::uint64_t time_ns);
@@ -51,39 +59,45 @@ class Receiver {
 
   /// A message has begun and not ended.
   [[nodiscard]] bool in_message() const noexcept {
-    return compressed_ ? compressed_->frames.in_message() : frames_.in_message();
+    return copied_ ? copied_->frames.in_message() : frames_.in_message();
   }
 
  private:
-  struct Compressed {
-    Compressed(const websocket::DeflateParameters& agreed, std::uint64_t max_message);
-    websocket::Inflater inflater;
+  /// For what does not lie in the ring as it was received: compressed messages, and parts.
+  struct Copied {
+    Copied(const std::optional<websocket::DeflateParameters>& agreed, std::uint64_t max_message,
+           std::size_t part_size, config::Passing passing);
+    std::optional<websocket::Inflater> inflater;
     websocket::MessageReader frames;
     std::vector<std::byte> unread;  ///< received, and waiting for room in the ring
-    bool message_waits = false;     ///< likewise, a whole message
+    bool message_waits = false;     ///< likewise, a message or part
     std::vector<std::byte> message;
-    websocket::Opcode opcode = websocket::Opcode::text;
+    websocket::MessageReader::Part part;
+    std::size_t read_size;
   };
 
   friend class websocket::InPlaceParser;
   friend class websocket::MessageReader;
   void on_message(const websocket::FrameInPlace& message);
   bool on_message(websocket::Opcode opcode, std::span<std::byte> payload);
+  bool on_part(websocket::MessageReader::Part part, std::span<std::byte> payload);
   void on_control(websocket::Opcode opcode, std::span<const std::byte> payload);
 
   [[nodiscard]] Outcome receive_in_place(net::Transport& transport);
-  [[nodiscard]] Outcome receive_compressed(net::Transport& transport);
+  [[nodiscard]] Outcome receive_copied(net::Transport& transport);
   void parse_in_place(std::size_t received, Outcome& outcome);
-  void read_compressed(std::span<std::byte> input, Outcome& outcome);
-  [[nodiscard]] bool append(websocket::Opcode opcode, std::span<const std::byte> payload);
+  void read_copied(std::span<std::byte> input, Outcome& outcome);
+  [[nodiscard]] bool append(websocket::MessageReader::Part part,
+                            std::span<const std::byte> payload);
+  void commit_part(websocket::MessageReader::Part part, const websocket::FrameInPlace& frame);
 
   ipc::Channel& channel_;
   Statistics& statistics_;
   ControlObserver& observer_;
   std::uint64_t time_ns_ = 0;
   websocket::InPlaceParser frames_;
-  std::size_t pending_ = 0;  ///< bytes behind the ring's end: the front part of a message
-  std::unique_ptr<Compressed> compressed_;
+  std::size_t pending_ = 0;         ///< bytes behind the ring's end: the front part of a message
+  std::unique_ptr<Copied> copied_;  ///< nullptr: all is received into the ring
 };
 
 }  // namespace wskeep::upstream

@@ -31,23 +31,64 @@ websocket::MaskingKey Sender::masking_key() {
 
 void Sender::append_message(websocket::Opcode opcode, std::span<const std::byte> payload,
                             std::weak_ptr<ipc::PublishObserver> observer, std::uint64_t token) {
-  std::vector<std::byte>& buffer = queue_ ? queue_->messages() : buffer_;
-  const std::size_t before = buffer.size();
-  deflated_.clear();
-  if (deflater_ && payload.size() >= least_to_compress && deflater_->compress(payload, deflated_)) {
-    websocket::append_frame(buffer, opcode, deflated_, masking_key(), true);
-  } else {
-    websocket::append_frame(buffer, opcode, payload, masking_key());
+  if (stream_) {
+    held_ += payload.size();
+    stream_->held.push_back({opcode, {payload.begin(), payload.end()}, std::move(observer), token});
+    return;
   }
-  const std::size_t size = buffer.size() - before;
   ++statistics_.messages_out;
   statistics_.bytes_out += payload.size();
+  deflated_.clear();
+  const bool compressed =
+      deflater_ && payload.size() >= least_to_compress && deflater_->compress(payload, deflated_);
+  append_frame(opcode, compressed ? deflated_ : payload, compressed, true,
+               {0, std::move(observer), token});
+}
+
+/// `compressed`: it begins a message that is. The receipt's end is set here.
+void Sender::append_frame(websocket::Opcode opcode, std::span<const std::byte> payload,
+                          bool compressed, bool last, Receipt receipt) {
+  std::vector<std::byte>& buffer = queue_ ? queue_->messages() : buffer_;
+  const std::size_t before = buffer.size();
+  websocket::append_frame(buffer, opcode, payload, masking_key(), compressed, last);
+  const std::size_t size = buffer.size() - before;
   if (queue_) {
     waiting_ += size;
-    return queue_->add_message({size, std::move(observer), token});
+    return queue_->add_message({size, std::move(receipt.observer), receipt.token});
   }
   appended_ += size;
-  if (!observer.expired()) receipts_.push_back({appended_, std::move(observer), token});
+  receipt.end = appended_;
+  if (!receipt.observer.expired()) receipts_.push_back(std::move(receipt));
+}
+
+void Sender::append_part(ipc::MessagePart part, std::span<const std::byte> payload,
+                         const std::shared_ptr<ipc::PublishObserver>& publisher,
+                         std::uint64_t token) {
+  if (part.first) {
+    stream_ = std::make_unique<Stream>();
+    stream_->identity = publisher.get();
+    stream_->observer = publisher;
+    stream_->token = token;
+  }
+  statistics_.bytes_out += payload.size();
+  deflated_.clear();
+  if (deflater_ && (part.first || stream_->compressed))
+    stream_->compressed = deflater_->compress_part(payload, part.last, deflated_);
+  Receipt receipt{0, {}, token};
+  if (part.last) receipt.observer = publisher;
+  append_frame(part.first ? part.opcode : websocket::Opcode::continuation,
+               stream_->compressed ? deflated_ : payload, stream_->compressed && part.first,
+               part.last, std::move(receipt));
+  if (!part.last) return;
+  ++statistics_.messages_out;
+  end_stream();
+}
+
+void Sender::end_stream() {
+  const auto stream = std::exchange(stream_, nullptr);
+  held_ = 0;
+  for (Stream::Held& held : stream->held)
+    append_message(held.opcode, held.payload, std::move(held.observer), held.token);
 }
 
 void Sender::append_control(websocket::Opcode opcode, std::span<const std::byte> payload) {
@@ -118,9 +159,17 @@ void Sender::tell_unknown(const ipc::Rejection& reason) {
   for (const Receipt& receipt : receipts) {
     if (const auto observer = receipt.observer.lock()) observer->on_unknown(receipt.token, reason);
   }
-  if (!queue_) return;
-  for (const auto& receipt : queue_->abandon()) {
-    if (const auto observer = receipt.observer.lock()) observer->on_unknown(receipt.token, reason);
+  if (queue_) {
+    for (const auto& receipt : queue_->abandon()) {
+      if (const auto observer = receipt.observer.lock())
+        observer->on_unknown(receipt.token, reason);
+    }
+  }
+  const auto stream = std::exchange(stream_, nullptr);
+  if (!stream) return;
+  if (const auto observer = stream->observer.lock()) observer->on_unknown(stream->token, reason);
+  for (const Stream::Held& held : stream->held) {
+    if (const auto observer = held.observer.lock()) observer->on_failed(held.token, reason);
   }
 }
 

@@ -30,6 +30,17 @@ class Sender {
 
   void append_message(websocket::Opcode opcode, std::span<const std::byte> payload,
                       std::weak_ptr<ipc::PublishObserver> observer, std::uint64_t token);
+  /// A piece of a message, as a frame of its own. From the first to the last, messages wait until
+  /// it is whole. `publisher` is told of the whole.
+  void append_part(ipc::MessagePart part, std::span<const std::byte> payload,
+                   const std::shared_ptr<ipc::PublishObserver>& publisher, std::uint64_t token);
+
+  /// A message is being sent in parts; or that publisher's is.
+  [[nodiscard]] bool streams() const noexcept { return stream_ != nullptr; }
+  [[nodiscard]] bool streams(const ipc::PublishObserver& publisher) const noexcept {
+    return stream_ != nullptr && stream_->identity == &publisher;
+  }
+
   void append_control(websocket::Opcode opcode, std::span<const std::byte> payload);
 
   /// Writes as much as the transport and the limit take, in one write where it can. Observers are
@@ -42,7 +53,7 @@ class Sender {
   /// Tells all others that nobody knows. The sender is not used any more.
   void tell_unknown(const ipc::Rejection& reason);
 
-  [[nodiscard]] std::size_t unsent() const noexcept { return released() + waiting_; }
+  [[nodiscard]] std::size_t unsent() const noexcept { return released() + waiting_ + held_; }
 
   /// Of `unsent`, what the transport was offered or will be at once: the rest waits for the limit.
   [[nodiscard]] std::size_t released() const noexcept { return buffer_.size() - sent_; }
@@ -68,6 +79,24 @@ class Sender {
     std::uint64_t token;
   };
 
+  /// A message that is sent in parts, and those that wait for its end.
+  struct Stream {
+    struct Held {
+      websocket::Opcode opcode;
+      std::vector<std::byte> payload;
+      std::weak_ptr<ipc::PublishObserver> observer;
+      std::uint64_t token;
+    };
+    const ipc::PublishObserver* identity = nullptr;
+    std::weak_ptr<ipc::PublishObserver> observer{};
+    std::uint64_t token = 0;
+    bool compressed = false;
+    std::deque<Held> held{};
+  };
+
+  void append_frame(websocket::Opcode opcode, std::span<const std::byte> payload, bool compressed,
+                    bool last, Receipt receipt);
+  void end_stream();
   [[nodiscard]] websocket::MaskingKey masking_key();
   void release();
   void count_written();
@@ -83,6 +112,8 @@ class Sender {
   std::deque<Receipt> receipts_;
   std::unique_ptr<SendQueue> queue_;      ///< nullptr: there is no limit
   std::size_t waiting_ = 0;               ///< bytes in queue_
+  std::unique_ptr<Stream> stream_;        ///< nullptr: no message is being sent in parts
+  std::size_t held_ = 0;                  ///< bytes of the messages that wait for its end
   std::deque<std::uint64_t> frame_ends_;  ///< with a limit: of the frames released, as Receipt::end
 };
 

@@ -43,11 +43,12 @@ Session::Session(daemon::Environment& environment, const config::ConnectionSetti
       channel_(channel),
       statistics_(statistics),
       opened_(std::move(opened)),
-      receiver_(channel, statistics, *this, settings.max_message, opened_.compression),
+      receiver_(channel, statistics, *this, settings.max_message, opened_.compression,
+                settings.receive),
       sender_(environment, statistics, opened_.compression, settings.send_rate),
       alarm_(environment.make_alarm()),
       deadlines_(settings.timeouts, settings.keepalive, environment.now()),
-      messages_seen_(statistics.messages_in) {}
+      received_before_(channel.ring().next()) {}
 
 Session::~Session() {
   opened_.transport->observe(nullptr);
@@ -55,11 +56,16 @@ Session::~Session() {
 
 boost::asio::awaitable<SessionEnd> Session::run() {
   opened_.transport->observe(this);
+  if (script_ != nullptr) {
+    script_->opened();
+    do_as_said();
+  }
   if (!opened_.early_bytes.empty()) {
     const auto early = std::exchange(opened_.early_bytes, {});
     handle(receiver_.take_early(early, wall_time_ns()));
   }
   if (!ended_) opened_.transport->want_read();
+  flush();
   while (!ended_) {
     sleeps_until_ = next_deadline();
     co_await alarm_->wait_until(sleeps_until_);
@@ -67,6 +73,7 @@ boost::asio::awaitable<SessionEnd> Session::run() {
   }
   opened_.transport->observe(nullptr);
   if (receiver_.in_message()) ++statistics_.discarded_messages;
+  channel_.break_off();
   sender_.tell_unknown({daemon::error_name(end_.failure.error), end_.failure.text});
   co_return end_;
 }
@@ -88,8 +95,14 @@ void Session::on_readable() {
 }
 
 bool Session::handle(const Receiver::Outcome& outcome) {
-  if (outcome.io.bytes > 0) deadlines_.received(environment_.now());
+  if (outcome.io.bytes > 0) {
+    const TimePoint now = environment_.now();
+    deadlines_.received(now);
+    statistics_.traffic.note(now, statistics_.wire_bytes_in, statistics_.wire_bytes_out);
+  }
   channel_.deliver();
+  if (observer_ != nullptr) observer_->received(channel_.ring());
+  if (script_ != nullptr) show_script();
   if (!deadlines_.blocked()) {
     answer_ping();
     flush();
@@ -97,6 +110,7 @@ bool Session::handle(const Receiver::Outcome& outcome) {
   if (outcome.stopped) {
     // After a Close frame or a violation, only the end of the stream is waited for.
     peer_closed_ = true;
+    channel_.break_off();
     if (outcome.violation) {
       close(outcome.violation->code, outcome.violation->reason,
             violation_error(outcome.violation->code));
@@ -104,8 +118,9 @@ bool Session::handle(const Receiver::Outcome& outcome) {
     if (!ended_) opened_.transport->want_read();
     return false;
   }
-  deadlines_.parsed(messages_seen_ != statistics_.messages_in, receiver_.in_message());
-  messages_seen_ = statistics_.messages_in;
+  if (deadlines_.parsed(received_before_ != channel_.ring().next(), receiver_.in_message()))
+    alarm_->wake();
+  received_before_ = channel_.ring().next();
   if (outcome.stalled) {
     deadlines_.stall(environment_.now());
     return false;
@@ -184,7 +199,7 @@ void Session::on_control(Opcode opcode, std::span<const std::byte> payload) {
 /// something, so that the answers are no more than the send buffer has room for.
 void Session::answer_ping() {
   // With a limit, a newer one takes the older one's place.
-  if (!ping_to_answer_ || closing_ || (!sender_.limited() && !accepts_more())) return;
+  if (!ping_to_answer_ || closing_ || (!sender_.limited() && !has_room())) return;
   sender_.append_control(Opcode::pong, *std::exchange(ping_to_answer_, std::nullopt));
 }
 
@@ -247,6 +262,7 @@ void Session::close(CloseCode code, std::string_view reason, Error error,
                     std::chrono::milliseconds at_most) {
   if (ended_) return;
   if (!closing_) {
+    code = take_leave(code);
     end_ = {{error, std::string(reason)},
             static_cast<std::uint16_t>(code),
             std::string(reason),
@@ -280,16 +296,68 @@ void Session::shut_when_said() {
 std::optional<ipc::Rejection> Session::publish(Opcode opcode, std::span<const std::byte> payload,
                                                std::weak_ptr<ipc::PublishObserver> observer,
                                                std::uint64_t token) {
-  if (!open()) return ipc::Rejection{"not_connected", "the connection is being closed"};
+  if (auto rejection = refuse_to_send()) return rejection;
   if (payload.size() > settings_.max_message) {
     return ipc::Rejection{"too_large", "the message is larger than max_message"};
   }
-  if (!accepts_more()) {
+  if (!has_room()) {
     return ipc::Rejection{"send_buffer_full",
                           "upstream takes messages slower than they come (send_buffer)"};
   }
   sender_.append_message(opcode, payload, std::move(observer), token);
   return std::nullopt;
+}
+
+std::optional<ipc::Rejection> Session::refuse_to_send() const {
+  if (!open()) return ipc::Rejection{"not_connected", "the connection is being closed"};
+  if (script_ != nullptr && !script_->ready()) {
+    return ipc::Rejection{"not_connected", "the session is still being opened (session.open)"};
+  }
+  return std::nullopt;
+}
+
+std::optional<ipc::Rejection> Session::publish_part(
+    ipc::MessagePart part, std::span<const std::byte> payload,
+    const std::shared_ptr<ipc::PublishObserver>& publisher, std::uint64_t token) {
+  if (auto rejection = refuse_to_send()) return rejection;
+  if (!part.first && !sender_.streams(*publisher)) {
+    return ipc::Rejection{"not_connected", "the session ended that the message was begun in"};
+  }
+  if (part.first && sender_.streams()) {
+    return ipc::Rejection{"send_buffer_full", "another message is being sent in parts"};
+  }
+  sender_.append_part(part, payload, publisher, token);
+  part_at_ = environment_.now();
+  if (part.first) alarm_->wake();
+  if (part.last) part_ended_ = true;
+  return std::nullopt;
+}
+
+void Session::abandon_message(const ipc::PublishObserver& publisher) {
+  if (sender_.streams(publisher))
+    give_up_message("a local app left in the middle of a message that was sent in parts");
+}
+
+/// Nothing may stand within a message but control frames (RFC 6455, 5.4), so that this one would
+/// hold up all others for ever.
+void Session::give_up_message(std::string text) {
+  if (!open()) return;
+  close(CloseCode::going_away, "", Error::publisher_gone);
+  end_.failure.text = std::move(text);
+}
+
+/// When the app whose message is sent in parts has to have given more of it. While there is no room
+/// for more it is not read from.
+TimePoint Session::part_deadline() const noexcept {
+  if (!sender_.streams() || !has_room()) return TimePoint::max();
+  return part_at_ + settings_.timeouts.publish;
+}
+
+void Session::settings_changed() {
+  if (ended_) return;
+  deadlines_.begin_anew(environment_.now());
+  alarm_->wake();
+  if (has_room()) let_publishers_go_on();
 }
 
 void Session::flush() {
@@ -299,10 +367,14 @@ void Session::flush() {
 
 void Session::on_writable() {
   if (ended_ || write_failure_) return;
-  const bool was_full = !accepts_more();
+  const bool was_full = !has_room() || part_ended_;
+  part_ended_ = false;
   const std::size_t before = sender_.unsent();
   IoResult result = sender_.write(*opened_.transport);
   const bool took_some = sender_.unsent() < before;
+  if (took_some)
+    statistics_.traffic.note(environment_.now(), statistics_.wire_bytes_in,
+                             statistics_.wire_bytes_out);
   if (ping_to_answer_ && took_some) {
     answer_ping();
     if (result.status != IoResult::Status::failed) result = sender_.write(*opened_.transport);
@@ -323,14 +395,24 @@ void Session::on_writable() {
     if (sender_.next_release() < sleeps_until_) alarm_->wake();
   }
   sender_.tell_written();
-  if (was_full && accepts_more()) channel_.publishers_may_go_on();
+  if (was_full && has_room()) {
+    part_at_ = environment_.now();
+    let_publishers_go_on();
+  }
+}
+
+void Session::let_publishers_go_on() {
+  if (on_room_) on_room_();
+  channel_.publishers_may_go_on();
 }
 
 // -- time-outs
 
 TimePoint Session::next_deadline() const {
   const TimePoint now = environment_.now();
-  const TimePoint next = deadlines_.next(now);
+  TimePoint next = deadlines_.next(now);
+  if (script_ != nullptr && open()) next = std::min(next, script_->next());
+  if (open()) next = std::min(next, part_deadline());
   if (deadlines_.blocked() || write_failure_) return next;
   return std::clamp(sender_.next_release(), now, std::max(now, next));
 }
@@ -345,8 +427,17 @@ void Session::check_deadlines() {
   if (!deadlines_.closing()) {
     auto failure = deadlines_.expired(now, statistics_.wire_bytes_in, !sender_.ping_waits());
     if (failure) return time_out(std::move(*failure));
+    if (now >= part_deadline()) {
+      return give_up_message(
+          "a local app gave nothing more of a message that was sent in parts "
+          "(timeouts.publish)");
+    }
     if (deadlines_.take_ping(now)) send_ping(deadlines_.quiet(now));
     if (deadlines_.take_pong(now)) send_pong();
+    if (script_ != nullptr && script_->next() <= now) {
+      script_->check_time();
+      do_as_said();
+    }
   }
   if (sender_.next_release() <= now) flush();
 }
@@ -375,6 +466,7 @@ void Session::end(Error error, std::string text) {
   if (ended_) return;
   ended_ = true;
   end_.failure = {error, std::move(text)};
+  end_.silent = environment_.now() - deadlines_.last_receive();
   opened_.transport->shutdown();
   alarm_->wake();
 }

@@ -2,6 +2,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -10,8 +11,10 @@
 
 #include "config/config.hpp"
 #include "daemon/environment.hpp"
+#include "daemon/upstream/observer.hpp"
 #include "daemon/upstream/open.hpp"
 #include "daemon/upstream/receiver.hpp"
+#include "daemon/upstream/script_driver.hpp"
 #include "daemon/upstream/sender.hpp"
 #include "daemon/upstream/session_deadlines.hpp"
 #include "daemon/upstream/session_end.hpp"
@@ -37,9 +40,24 @@ class Session final : private net::TransportObserver, private ControlObserver {
   /// All referred to outlives it.
   Session(daemon::Environment& environment, const config::ConnectionSettings& settings,
           ipc::Channel& channel, Statistics& statistics, Opened opened);
+
+  /// Follows a script, which outlives this; called before `run`. `on_ready` is called once, when
+  /// its opening is done; publishers are refused until then.
+  void follow(ScriptDriver& script, std::function<void()> on_ready);
+
+  /// It outlives this; called before `run`.
+  void observe(Observer& observer) noexcept { observer_ = &observer; }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session();
+
+  /// Called when more can be sent, before publishers are told.
+  void on_room(std::function<void()> on_room) { on_room_ = std::move(on_room); }
+
+  /// Messages are not refused.
+  [[nodiscard]] bool takes_messages() const noexcept {
+    return open() && (script_ == nullptr || script_->ready());
+  }
 
   /// Runs until the session has ended.
   [[nodiscard]] boost::asio::awaitable<SessionEnd> run();
@@ -54,11 +72,19 @@ class Session final : private net::TransportObserver, private ControlObserver {
                                                       std::span<const std::byte> payload,
                                                       std::weak_ptr<ipc::PublishObserver> observer,
                                                       std::uint64_t token);
+  /// As ipc::Upstream has them.
+  [[nodiscard]] std::optional<ipc::Rejection> publish_part(
+      ipc::MessagePart part, std::span<const std::byte> payload,
+      const std::shared_ptr<ipc::PublishObserver>& publisher, std::uint64_t token);
+  void abandon_message(const ipc::PublishObserver& publisher);
+
   void flush();
-  [[nodiscard]] bool accepts_more() const noexcept {
-    return sender_.unsent() < settings_.send_buffer;
-  }
+  [[nodiscard]] bool accepts_more() const noexcept { return has_room() && !sender_.streams(); }
+  [[nodiscard]] bool accepts_parts() const noexcept { return has_room(); }
   [[nodiscard]] std::size_t unsent() const noexcept { return sender_.unsent(); }
+
+  /// The settings that it refers to are others now. Whatever they give a time to has it anew.
+  void settings_changed();
 
   /// The channel has room again.
   void resume_reading();
@@ -79,6 +105,13 @@ class Session final : private net::TransportObserver, private ControlObserver {
   void on_readable() override;
   void on_writable() override;
   void on_control(websocket::Opcode opcode, std::span<const std::byte> payload) override;
+  void before_room() override;
+
+  void let_publishers_go_on();
+  [[nodiscard]] bool has_room() const noexcept { return sender_.unsent() < settings_.send_buffer; }
+  [[nodiscard]] std::optional<ipc::Rejection> refuse_to_send() const;
+  void give_up_message(std::string text);
+  [[nodiscard]] daemon::TimePoint part_deadline() const noexcept;
 
   /// What came of one read; false: stop reading for now.
   bool handle(const Receiver::Outcome& outcome);
@@ -93,6 +126,13 @@ class Session final : private net::TransportObserver, private ControlObserver {
   void transport_ended(net::IoResult result);
   void end(daemon::Error error, std::string text);
   [[nodiscard]] std::uint64_t wall_time_ns() const;
+
+  // session_following.cpp: the script
+  void show_script();
+  void do_as_said();
+  void say(const script::Run::Send& message);
+  void end_as_said(const script::Run::End& end);
+  [[nodiscard]] websocket::CloseCode take_leave(websocket::CloseCode code);
 
   [[nodiscard]] daemon::TimePoint next_deadline() const;
   void check_deadlines();
@@ -112,16 +152,22 @@ class Session final : private net::TransportObserver, private ControlObserver {
   SessionDeadlines deadlines_;
   daemon::TimePoint sleeps_until_;              ///< when `run` looks next, unless it is woken
   std::optional<net::IoResult> write_failure_;  ///< nothing is written any more
-  std::uint64_t messages_seen_ = 0;             ///< Statistics::messages_in at the last read
+  ring::Sequence received_before_;              ///< the ring's end at the last read
   std::uint64_t ping_number_ = 0;  ///< payload of our last ping; 0: no answer is measured
   daemon::TimePoint ping_sent_;
   bool measured_ = false;  ///< a round trip of this session
   std::optional<std::vector<std::byte>> ping_to_answer_;
-  bool closing_ = false;      ///< our Close frame is queued or sent
-  bool peer_closed_ = false;  ///< theirs has come
+  daemon::TimePoint part_at_;  ///< the last part of a message that an app sends in parts
+  bool part_ended_ = false;    ///< such a message has ended, and others wait for that
+  bool closing_ = false;       ///< our Close frame is queued or sent
+  bool peer_closed_ = false;   ///< theirs has come
   bool shut_ = false;
   bool ended_ = false;
   SessionEnd end_;
+  ScriptDriver* script_ = nullptr;
+  Observer* observer_ = nullptr;  ///< nobody, save in a dry run
+  std::function<void()> on_ready_;
+  std::function<void()> on_room_;
 };
 
 }  // namespace wskeep::upstream

@@ -28,7 +28,8 @@ SessionDeadlines::SessionDeadlines(const config::Timeouts& timeouts,
       last_ping_(begin),
       last_pong_(begin) {}
 
-void SessionDeadlines::parsed(bool ended_message, bool in_message) noexcept {
+bool SessionDeadlines::parsed(bool ended_message, bool in_message) noexcept {
+  const bool first = ended_message && !had_message_;
   if (ended_message) {
     last_message_ = last_receive_;
     had_message_ = true;
@@ -39,6 +40,13 @@ void SessionDeadlines::parsed(bool ended_message, bool in_message) noexcept {
   } else if (!message_since_ || ended_message) {
     message_since_ = last_receive_;
   }
+  return first && on(timeouts_.first_message) && on(timeouts_.silence);
+}
+
+void SessionDeadlines::begin_anew(TimePoint now) noexcept {
+  last_receive_ = last_message_ = now;
+  if (message_since_) message_since_ = now;
+  if (blocked_since_) blocked_since_ = now;
 }
 
 void SessionDeadlines::stall(TimePoint now) noexcept {

@@ -26,9 +26,12 @@ class SessionDeadlines {
   /// Anything at all came.
   void received(daemon::TimePoint now) noexcept { last_receive_ = now; }
 
+  [[nodiscard]] daemon::TimePoint last_receive() const noexcept { return last_receive_; }
+
   /// After a read: whether it ended a message, and whether one has begun and not ended. Their time
-  /// is that of the last `received`.
-  void parsed(bool ended_message, bool in_message) noexcept;
+  /// is that of the last `received`. True after the first message: the next deadline may have come
+  /// nearer.
+  [[nodiscard]] bool parsed(bool ended_message, bool in_message) noexcept;
 
   /// A local reader is waited for, and nothing is read; until `resume`. True from `resume`: the
   /// next deadline may have come nearer.
@@ -49,6 +52,10 @@ class SessionDeadlines {
   /// `received_bytes` is a count of all that ever came.
   void probe(daemon::TimePoint now, std::uint64_t received_bytes) noexcept;
   static constexpr std::chrono::seconds probe_time{5};
+
+  /// The settings have changed: what is waited for has all of its new time. A closing handshake
+  /// keeps its deadline.
+  void begin_anew(daemon::TimePoint now) noexcept;
 
   // -- what is due
 

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "config/config.hpp"
 #include "daemon/error.hpp"
 #include "websocket/violation.hpp"
 
@@ -23,6 +26,10 @@ struct SessionEnd {
   /// The closing handshake was not over in time (`timeouts.close`), and we left. `failure` still
   /// says why it was begun; it is Error::close_timeout only where nothing else is to be said.
   bool close_timed_out = false;
+  std::chrono::nanoseconds silent{0};  ///< for how long nothing had come from upstream
+  /// What a script's refusal says of the next attempt, and where it says so; goes before all else.
+  std::optional<config::Verdict> verdict{};
+  std::string verdict_rule{};
 };
 
 /// What the peer did wrong, by the code that we answer it with.

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "daemon/error.hpp"
+#include "daemon/upstream/traffic_history.hpp"
 
 namespace wskeep::upstream {
 
@@ -22,6 +23,7 @@ struct Statistics {
   std::uint64_t pongs_in = 0;
   std::uint64_t discarded_messages = 0;  ///< begun, and never ended
   std::uint64_t rejected_messages = 0;   ///< of local apps, not sent
+  std::uint64_t outbox_expired = 0;      ///< likewise, for they waited too long
   std::uint64_t sessions = 0;
   std::uint64_t attempts_failed = 0;  ///< cycles that got no session
   std::array<std::uint64_t, daemon::error_count>
@@ -32,6 +34,7 @@ struct Statistics {
   std::chrono::nanoseconds round_trip_variation{0};  ///< likewise (RTTVAR)
   std::chrono::nanoseconds time_to_ready{0};         ///< the last cycle's that got a session
   std::chrono::nanoseconds time_to_ready_sum{0};
+  TrafficHistory traffic;  ///< of wire_bytes
 };
 
 }  // namespace wskeep::upstream

@@ -6,6 +6,7 @@
 #include "config/config.hpp"
 #include "config/url.hpp"
 #include "daemon/error.hpp"
+#include "daemon/script/scope.hpp"
 #include "daemon/upstream/secrets.hpp"
 #include "websocket/upgrade.hpp"
 
@@ -32,10 +33,16 @@ struct TargetFailure {
   bool of_all = false;  ///< it would be the same for the connection's other URLs
 };
 
-/// Reads everything anew, so that a renewed token is used; `url` is one of the connection's. Fails
-/// with Error::configuration, in a sentence without secrets.
+/// Reads everything anew, so that a renewed token is used; `url` is one of the connection's, or its
+/// script's `resume_url`. Fails with Error::configuration, in a sentence without secrets. A URL
+/// that is a value as a whole must be wss://, unless the configuration says otherwise: whoever
+/// could forge it would read all that follows.
 [[nodiscard]] std::variant<Target, TargetFailure> read_target(const config::Connection& connection,
-                                                              const config::Text& url);
+                                                              const config::Template& url,
+                                                              script::Scope& scope);
+
+/// A user in its URL, as an Authorization header, unless there is one.
+void add_user_of_url(Target& target);
 
 /// The same asked for where a redirection leads. Another origin (scheme, host or port) is sent
 /// nothing but the handshake's own headers and sees no client certificate. `from` stays good for

@@ -75,6 +75,25 @@ struct SessionStep {
   std::uint16_t close_code = 0;  ///< 0: none
 };
 
+/// One step of a session's opening script. Times count from the 101.
+struct ScriptRecord {
+  std::string step;       ///< "open[1]"
+  std::string_view kind;  ///< "send", "wait", "set", "pause"
+  std::chrono::milliseconds started{0};
+  std::optional<std::chrono::milliseconds> took{};  ///< nullopt: it was not done
+  std::string waits_for{};  ///< of a wait that was not done: which messages did not come
+};
+
+/// One step of `session.prepare`. Times count from the start of the cycle.
+struct PrepareRecord {
+  std::string step;       ///< "prepare[0]"
+  std::string_view kind;  ///< "request", "command"
+  std::chrono::milliseconds started{0};
+  std::optional<std::chrono::milliseconds> took{};  ///< nullopt: it still runs
+  unsigned http_status = 0;                         ///< 0: no answer
+  daemon::Failure failure{};  ///< Error::none while it runs, and when it was good
+};
+
 /// What the policy made of a cycle's failure or its session's end.
 struct NextStep {
   config::Verdict verdict = config::Verdict::retry;
@@ -86,9 +105,11 @@ struct NextStep {
 struct Cycle {
   std::uint64_t number = 0;  ///< counts from 1 in the life of the connection
   daemon::WallTime started;
+  std::vector<PrepareRecord> prepare{};            ///< before all legs
   std::vector<Leg> legs;                           ///< in the order they were begun
   std::optional<std::chrono::milliseconds> ended;  ///< nullopt: it still runs
   daemon::Failure failure;             ///< Error::none while it runs, and when it got a session
+  std::vector<ScriptRecord> script{};  ///< once the opening is done, or the session has ended
   std::optional<SessionStep> session;  ///< once it has ended
   std::optional<NextStep> next;        ///< once that is decided
 };

@@ -16,6 +16,8 @@ import pytest
 
 from support.certificates import Authority, Leaf
 from support.daemon import QUICK_RECONNECT, Daemon, build_folder
+from support.enforcing_server import Upstream
+from support.examples import StartExample, example
 from support.processes import Processes
 from support.scripted_server import ScriptedServer
 from support.session import Session, StartDaemon, StartServer, StartSession
@@ -137,6 +139,34 @@ def start_daemon(folder: Path, authority: Authority, servers: list[ScriptedServe
         except AssertionError as fault:
             faults.append(str(fault))
     assert not faults, "\n".join(faults)
+
+
+@pytest.fixture
+def start_example(folder: Path, authority: Authority) -> Iterator[StartExample]:
+    """Starts daemons with a file of config/examples/; see `StartExample`."""
+    daemons: list[Daemon] = []
+    servers: list[Upstream] = []
+
+    def start(name: str, server: Upstream, substitutions: dict[str, str] | None = None, *,
+              files: dict[str, str] | None = None, environment: dict[str, str] | None = None) -> Daemon:
+        servers.append(server)
+        own = folder / f"example{len(daemons)}"
+        own.mkdir()
+        for file, text in (files or {}).items():
+            (own / file).write_text(text)
+        trusted = {"SSL_CERT_FILE": str(authority.certificate)}
+        daemons.append(Daemon(own, example(name, server, substitutions or {}, own), trusted | (environment or {})))
+        return daemons[-1]
+
+    yield start
+    for daemon in daemons:
+        daemon.terminate()
+    try:
+        for daemon in daemons:
+            daemon.end()
+    finally:
+        for server in servers:
+            server.close()
 
 
 @pytest.fixture

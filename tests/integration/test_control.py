@@ -33,7 +33,7 @@ def test_reconnect(session: Session) -> None:
     session.next_peer()
     assert app.read_event("connected")["away_ms"] < 5_000
     assert session.daemon.connection("feed")["sessions"] == 2
-    assert session.daemon.log_has("asked", "what=reconnect", f"uid={os.getuid()}")
+    wait_for(lambda: session.daemon.log_has("asked", "what=reconnect", f"uid={os.getuid()}"), "the log says who asked")
 
 
 def test_pause_and_resume(session: Session) -> None:

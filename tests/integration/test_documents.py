@@ -20,7 +20,7 @@ from support.processes import Processes
 from support.session import StartDaemon
 from support.waiting import wait_for
 
-DOCUMENTS = [f"docs/{name}.md" for name in ("cli", "ipc", "errors", "systemd", "docker", "monitoring", "metrics")]
+DOCUMENTS = [f"docs/{name}.md" for name in ("cli", "ipc", "errors", "systemd", "docker", "monitoring", "metrics", "examples")]
 COMMANDS = [block for document in DOCUMENTS for block in blocks_of(document) if block.shows_a_command]
 
 
@@ -42,7 +42,7 @@ def test_commands(block: Block, trades: Daemon, folder: Path, processes: Process
     if block.language == "console":
         text = "".join(f"{line[2:]}\n" for line in text.splitlines() if line.startswith("$ "))
     script = folder / "block.sh"
-    script.write_text(text.replace("/run/wskeep/wskeep.sock", str(trades.socket)))
+    script.write_text(f"cd {folder}\n" + text.replace("/run/wskeep/wskeep.sock", str(trades.socket)))
     program = processes.start(["bash", "-eu", "-o", "pipefail", script], program_environment() | {
         "WSKEEP_SOCKET": str(trades.socket), "PYTHONUNBUFFERED": "1", "PATH": f"{build_folder()}:{os.environ['PATH']}"})
     if (block.name or "").startswith("follow"):

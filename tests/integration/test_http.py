@@ -40,11 +40,12 @@ def test_list_and_show(session: Session) -> None:
     (summary,) = listed.json["connections"]
     shown = session.daemon.connection("feed")
     summary_fields = {"name", "state", "since", "url", "remote_address", "messages_in", "messages_out", "bytes_in",
-                      "bytes_out", "round_trip_ms", "last_error", "subscribers"}
+                      "bytes_out", "round_trip_ms", "last_error", "subscribers", "slowest_reader", "ring"}
     assert summary.keys() == summary_fields
     assert shown.keys() == summary_fields | {"local_address", "http_status", "http_headers", "subprotocol", "compression",
                                              "tls", "connected_url", "renewal", "sessions", "bandwidth", "next_attempt",
-                                             "ring", "urls", "proxy", "policy", "budgets", "warnings"}
+                                             "urls", "proxy", "policy", "budgets", "rights", "warnings", "readers",
+                                             "certificate_faults"}
     assert (shown["state"], shown["url"], shown["remote_address"]) == (
         "ready", session.server.url, f"127.0.0.1:{session.server.port}")
     assert (shown["messages_in"], shown["bytes_in"], shown["subscribers"], shown["sessions"]) == (1, 5, 1, 1)

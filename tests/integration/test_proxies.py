@@ -18,6 +18,7 @@ from support.processes import Processes, free_port
 from support.proxies import NO_VARIABLES, Proxies, ScriptedProxy
 from support.scripted_server import ScriptedServer
 from support.session import StartDaemon, StartServer
+from support.waiting import wait_for
 
 USER, PASSWORD = "me", "pass word@1"
 ENCODED = "me:pass%20word%401"
@@ -169,7 +170,7 @@ def test_a_wrong_password(kind: str, proxies: Proxies, start_daemon: StartDaemon
     assert f"proxy localhost:{port}: it does not accept the user and password" in text
     assert stage == "proxy"
     assert secrets_in(daemon) == []
-    assert daemon.log_has("proxy_unauthorized", "feed")
+    wait_for(lambda: daemon.log_has("proxy_unauthorized", "feed"), "the log says so")
 
 
 @pytest.mark.parametrize("kind", ["http", "socks5"])

@@ -58,6 +58,23 @@ def test_it_tells_when_it_is_ready_how_it_is_and_that_it_stops(manager: Manager,
     manager.wait_for("STOPPING=1")
 
 
+def test_it_tells_of_a_reload(manager: Manager, start_daemon: StartDaemon, start_server: StartServer) -> None:
+    daemon = start_daemon({"feed": start_server()}, environment={"NOTIFY_SOCKET": str(manager.path)})
+    manager.wait_for("READY=1")
+    before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    daemon.process.send_signal(signal.SIGHUP)
+    message = manager.wait_for("RELOADING=1", "MONOTONIC_USEC=")
+    told = int(message.split("MONOTONIC_USEC=")[1].split()[0])
+    assert before <= told <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    manager.wait_for("READY=1", "STATUS=configuration reloaded")
+    daemon.file.write_text("connections: {}\n")
+    daemon.process.send_signal(signal.SIGHUP)
+    manager.wait_for("RELOADING=1")
+    broken = manager.wait_for("READY=1", "STATUS=not reloaded", "1 problem")
+    assert f"{daemon.file}:1:14" in broken
+    manager.wait_for("STATUS=0 of 1 connections ready", "not reloaded", f"{daemon.file}:1:14")
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_it_gives_signs_of_life_while_its_loops_turn(threads: int, manager: Manager, start_daemon: StartDaemon,
                                                      start_server: StartServer) -> None:

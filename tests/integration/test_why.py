@@ -18,7 +18,7 @@ import pytest
 from support.byte_stream import DEADLINE
 from support.certificates import Authority
 from support.daemon import Daemon, build_folder, program_environment, run_program
-from support.frames import text
+from support.frames import Opcode, text
 from support.processes import free_port
 from support.scripted_server import ScriptedServer
 from support.session import Session, StartDaemon, StartServer
@@ -253,3 +253,24 @@ def test_a_policy_that_says_stop_says_how_to_go_on(start_daemon: StartDaemon, st
     waiting = _start(daemon, "reconnect", "feed", "--wait")
     server.accept_and_upgrade()
     assert waiting.communicate(timeout=DEADLINE)[0] == "feed: ready\n" and waiting.returncode == 0
+
+
+def test_the_step_that_an_opening_is_at_and_the_one_that_was_in_vain(start_daemon: StartDaemon, start_server: StartServer) -> None:
+    def connection(server: ScriptedServer, timeout: str) -> dict[str, Any]:
+        return {"url": server.url, "reconnect": CALM, "session": {"open": [
+            {"send": "hello"}, {"wait": {"json": {"/event": "subscribed"}}, "timeout": timeout}]}}
+
+    patient, hasty = start_server(), start_server()
+    daemon = start_daemon({"patient": connection(patient, "1h"), "hasty": connection(hasty, "100ms")})
+    peers = [patient.accept_and_upgrade(), hasty.accept_and_upgrade()]
+    assert [peer.read_until(Opcode.TEXT).payload for peer in peers] == [b"hello", b"hello"]
+
+    shown = wait_for(lambda: text if "open[1] wait" in (text := _why(daemon, "patient")) else None)
+    assert "step open[1], waits for a message with /event = subscribed" in shown
+    assert "is being opened" in shown
+    assert "is being done: waits for a message with /event = subscribed" in _run(daemon, "show", "patient").stdout
+
+    daemon.wait_error("hasty", "script_timeout")
+    shown = _why(daemon, "hasty")
+    assert re.search(r"x open\[1\] wait .*\n +waited in vain for a message with /event = subscribed\n", shown), shown
+    assert "waited in vain for a message with /event = subscribed" in _run(daemon, "show", "hasty").stdout

@@ -25,6 +25,12 @@ def build_folder() -> Path:
     return Path(os.environ.get("WSKEEP_BUILD", default)).resolve()
 
 
+def sanitized() -> bool:
+    """Whether what is tested was built with a sanitizer, which makes it slow and large."""
+    program = (build_folder() / "wskeepd").read_bytes()
+    return b"__asan_init" in program or b"__tsan_init" in program
+
+
 def program_environment() -> dict[str, str]:
     """Sanitizers say what they find and make the exit code tell, so that no report goes unseen."""
     return os.environ | {
@@ -44,10 +50,16 @@ def write_configuration(file: Path, settings: dict[str, Any]) -> Path:
 class Daemon:
     expected_exit = 0
 
-    def __init__(self, folder: Path, settings: dict[str, Any], environment: dict[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, settings: dict[str, Any] | str, environment: dict[str, str] | None = None) -> None:
+        """`settings` that are a text are a file as a user writes it, without the socket."""
         self.folder = folder
-        self.socket = Path(settings.setdefault("ipc", {}).setdefault("socket", str(folder / "wskeep.sock")))
-        self.file = write_configuration(folder / "wskeep.yaml", settings)
+        self.file = folder / "wskeep.yaml"
+        if isinstance(settings, str):
+            self.socket = folder / "wskeep.sock"
+            self.file.write_text(f"{settings}\nipc: {{socket: {self.socket}}}\n")
+        else:
+            self.socket = Path(settings.setdefault("ipc", {}).setdefault("socket", str(folder / "wskeep.sock")))
+            write_configuration(self.file, settings)
         self._told = False
         self.log_file = folder / "wskeepd.log"
         with self.log_file.open("ab") as log:

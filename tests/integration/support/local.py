@@ -81,10 +81,11 @@ class Subscriber(ByteStream):
     """One WebSocket to one connection; `protocol` is None (plain) or "wskeep.v1"."""
 
     def __init__(self, path: Path, name: str, query: str = "", protocol: str | None = None,
-                 receive_buffer: int | None = None) -> None:
+                 receive_buffer: int | None = None, resource: str | None = None) -> None:
+        """`resource` is the path of what is read where it is not a connection."""
         super().__init__(connect(path, receive_buffer))
         key = base64.b64encode(os.urandom(16)).decode()
-        target = f"/v1/connections/{name}/messages" + (f"?{query}" if query else "")
+        target = (resource or f"/v1/connections/{name}/messages") + (f"?{query}" if query else "")
         offer = f"Sec-WebSocket-Protocol: {protocol}\r\n" if protocol else ""
         self.send(f"GET {target} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                   f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{offer}\r\n".encode())

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <boost/json.hpp>
 #include <csignal>
 #include <string>
 #include <variant>
@@ -38,7 +39,9 @@ TEST(Commands, WithoutADaemonTheExitCodeSaysSo) {
                                                     {"why", "x"},
                                                     {"pause", "x"},
                                                     {"resume", "--all"},
-                                                    {"status"}}) {
+                                                    {"status"},
+                                                    {"reload"},
+                                                    {"diff"}}) {
     const Outcome outcome = run_command("/nonexistent/socket", arguments);
     EXPECT_EQ(outcome.code, ExitCode::no_daemon);
     EXPECT_NE(outcome.error.find("is wskeepd running?"), std::string::npos) << outcome.error;
@@ -47,6 +50,32 @@ TEST(Commands, WithoutADaemonTheExitCodeSaysSo) {
   const Outcome names = run_command("/nonexistent/socket", {"list", "--names"});
   EXPECT_EQ(names.code, ExitCode::no_daemon);
   EXPECT_EQ(names.error, "");
+}
+
+TEST(Commands, ReloadSaysWhatChanged) {
+  constexpr std::string_view body =
+      R"({"applied":true,"added":["a"],"removed":["b"],"changed":[)"
+      R"({"name":"c","effect":"in_place","keys":["gap","patience"]},)"
+      R"({"name":"d","effect":"new_session","keys":["url"]},)"
+      R"({"name":"e","effect":"new_ring","keys":["history"]}],)"
+      R"("unchanged":7,"in_place":["log.level"],"next_start":["threads","ipc.socket"]})";
+  const ScriptedServer server(std::vector(1, answers(200, body)));
+  const Outcome outcome = run_command(server.path(), {"reload"});
+  EXPECT_EQ(outcome.code, ExitCode::ok);
+  EXPECT_EQ(outcome.output,
+            "+ a\n- b\n~ c: gap, patience: in place\n~ d: url: takes a new session\n"
+            "~ e: history: begins anew, with an empty history, and its readers with it\n"
+            "~ log.level: in place\n"
+            "! threads, ipc.socket: not applied: from the next start of wskeepd on\n"
+            "reloaded; 7 unchanged\n");
+}
+
+TEST(Commands, ReloadWithoutTheRightToItSaysSo) {
+  constexpr std::string_view body = R"({"error":"not_allowed","message":"Only root may."})";
+  const ScriptedServer server(std::vector(1, answers(403, body)));
+  const Outcome outcome = run_command(server.path(), {"reload"});
+  EXPECT_EQ(outcome.code, ExitCode::failed);
+  EXPECT_NE(outcome.error.find("Only root may."), std::string::npos) << outcome.error;
 }
 
 TEST(Commands, AnUnknownConnectionHasItsOwnExitCode) {
@@ -261,6 +290,47 @@ TEST(CheckCommand, ProblemsGoToStandardError) {
   EXPECT_EQ(outcome.code, ExitCode::configuration);
   EXPECT_EQ(outcome.output, "");
   EXPECT_NE(outcome.error.find("/nonexistent/wskeep.yaml"), std::string::npos);
+}
+
+constexpr std::string_view with_scripts = R"(
+defaults:
+  session: {open: [{send: '{"key":"${env:HOME}"}'}]}
+connections:
+  a: {url: 'wss://h/'}
+  b: {url: 'wss://h/'}
+  c: {url: 'wss://h/', session: off}
+  d: {url: 'wss://h/', session: {open: [{wait: {json: {/event: "a\u001b[31mb"}}, timeout: 5s,
+      refuse: {json: {/event: error}, verdict: stop}}]}}
+)";
+
+TEST(CheckCommand, ExplainsTheScriptsInWords) {
+  const Scratch file(with_scripts);
+  const std::string path = "/proc/self/fd/" + std::to_string(file.descriptor());
+  const Outcome outcome = run_command("/unused", {"check", path});
+  EXPECT_EQ(outcome.code, ExitCode::ok);
+  EXPECT_EQ(outcome.output, path +
+                                ": OK, 4 connections\n"
+                                "\n"
+                                "a and b\n"
+                                "  open[0]  send {\"key\":\"${env:HOME}\"}\n"
+                                "\n"
+                                "d\n"
+                                "  open[0]  wait up to 5s for a message with /event = "
+                                "a\\x1b[31mb; but a message\n"
+                                "           with /event = error ends the session, and nothing more "
+                                "is tried\n");
+}
+
+TEST(CheckCommand, ExplainsThemInJsonToo) {
+  const Scratch file(with_scripts);
+  const Outcome outcome = run_command(
+      "/unused", {"--json", "check", "/proc/self/fd/" + std::to_string(file.descriptor())});
+  const auto answer = boost::json::parse(outcome.output).as_object();
+  EXPECT_TRUE(answer.at("problems").as_array().empty());
+  const auto& scripts = answer.at("scripts").as_object();
+  EXPECT_EQ(scripts.size(), 3U);
+  EXPECT_EQ(boost::json::serialize(scripts.at("b")),
+            R"([{"part":"open[0]","text":"send {\"key\":\"${env:HOME}\"}"}])");
 }
 
 }  // namespace

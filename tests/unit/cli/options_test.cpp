@@ -70,6 +70,19 @@ TEST(Options, Why) {
   EXPECT_EQ(std::get<WhyCommand>(accepted({"why", "t", "--cycles", "5"}).command).cycles, 5U);
 }
 
+TEST(Options, Top) {
+  const auto top = [](const Arguments& arguments) {
+    return std::get<TopCommand>(accepted(arguments).command);
+  };
+  EXPECT_EQ(top({"top"}).batch, 0U);
+  EXPECT_EQ(top({"top"}).interval, 1s);
+  EXPECT_EQ(top({"top", "--once", "--interval", "200ms"}).batch, 1U);
+  EXPECT_EQ(top({"top", "--once", "--interval", "200ms"}).interval, 200ms);
+  EXPECT_EQ(top({"top", "--batch", "5", "--sort", "lag", "--filter", "a"}).order, TopOrder::lag);
+  EXPECT_EQ(left({"top", "--batch", "2", "--once"}).code, ExitCode::usage);
+  EXPECT_EQ(left({"top", "--sort", "colour"}).code, ExitCode::usage);
+}
+
 TEST(Options, ControlsTakeNamesOrAll) {
   const auto control = [](const Arguments& arguments) {
     return std::get<ControlCommand>(accepted(arguments).command);

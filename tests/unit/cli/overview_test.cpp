@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/json.hpp>
 #include <chrono>
 #include <string>
 
+#include "cli/json_access.hpp"
 #include "cli/show.hpp"
 
 namespace wskeep::cli {
@@ -74,7 +76,7 @@ TEST(Show, ToleratesWhatIsMissingAndShowsWhatIsNew) {
       render_connection(R"({"name":"a","state":"failed","tls":{"certificates":[{"subject":"CN=a",)"
                         R"("not_after":"2026-02-01T00:00:00Z"}]},"ring":{"first":5,"last":4},)"
                         R"("last_error":{"message":"no\nway"},"brand_new":[1,"x"]})",
-                        *parse_time("2026-01-30T00:00:00Z"), false);
+                        {}, *parse_time("2026-01-30T00:00:00Z"), false);
   EXPECT_NE(text.find("state        failed\n"), std::string::npos) << text;
   EXPECT_NE(text.find("(2 d left)"), std::string::npos) << text;
   EXPECT_NE(text.find("none yet"), std::string::npos) << text;
@@ -84,7 +86,7 @@ TEST(Show, ToleratesWhatIsMissingAndShowsWhatIsNew) {
 
 TEST(Show, AnExpiredCertificateIsRed) {
   const std::string text =
-      render_connection(R"({"tls":{"certificates":[{"not_after":"2026-02-01T00:00:00Z"}]}})",
+      render_connection(R"({"tls":{"certificates":[{"not_after":"2026-02-01T00:00:00Z"}]}})", {},
                         *parse_time("2026-02-03T00:00:00Z"), true);
   EXPECT_NE(text.find("\x1b[31m2026-02-01T00:00:00Z (expired 2 d ago)\x1b[0m"), std::string::npos)
       << text;
@@ -104,7 +106,7 @@ constexpr std::string_view whole = R"({"name":"a","state":"ready","url":"wss://o
          "ignored_faults":[{"error":"certificate_expired","message":"old \u001b[2J"}]}})";
 
 TEST(ShowConnection, HasThePolicyTheBudgetsAndWhatIsNotVerified) {
-  const std::string text = render_connection(whole, *parse_time("2026-01-31T12:00:00Z"), false);
+  const std::string text = render_connection(whole, {}, *parse_time("2026-01-31T12:00:00Z"), false);
   for (const char* expected :
        {"wss://two/", "connected url", "http://proxy:3128", "2026-01-31T23:00:00Z", "Warnings\n  !",
         "tls.verify is false", "403: stop, 401: slow (default)", "4000-4999: slow",
@@ -114,6 +116,31 @@ TEST(ShowConnection, HasThePolicyTheBudgetsAndWhatIsNotVerified) {
     EXPECT_NE(text.find(expected), std::string::npos) << expected << "\nin\n" << text;
   }
   EXPECT_EQ(text.find("More\n"), std::string::npos) << text;
+}
+
+constexpr std::string_view opening = R"({"cycles":[{"number":1,"ended_ms":20,
+  "prepare":[{"step":"prepare[0]","kind":"request","started_ms":0,"took_ms":15}],
+  "script":[{"step":"open[0]","kind":"send","started_ms":0,"took_ms":0},
+            {"step":"open[1]","kind":"wait","started_ms":0,"took_ms":null,
+             "waits_for":"a message with /e = \u001b[2J"}]SESSION}]})";
+
+TEST(ShowConnection, HasTheStepsOfTheLastOpening) {
+  const auto shown = [](std::string_view session) {
+    std::string attempts(opening);
+    attempts.replace(attempts.find("SESSION"), 7, session);
+    return render_connection(R"({"name":"a"})", parse_attempts(parse_object(attempts)),
+                             *parse_time("2026-01-31T12:00:00Z"), false);
+  };
+  EXPECT_EQ(shown(""),
+            "Before connecting\n"
+            "  prepare[0] request  15 ms\n"
+            "\n"
+            "Opening\n"
+            "  open[0] send  <1 ms\n"
+            "  open[1] wait  is being done: waits for a message with /e = \\x1b[2J\n");
+  EXPECT_NE(
+      shown(R"(,"session":{"lived_ms":5})").find("was not done: waited in vain for a message with"),
+      std::string::npos);
 }
 
 }  // namespace

@@ -155,6 +155,59 @@ TEST(Picture, ColoursAreAllThatColoursAdd) {
   EXPECT_EQ(colored, drawn(timeline, {80, true, false}));
 }
 
+constexpr std::string_view scripted = R"({"cycles":[
+ {"number":9,"started":"2026-01-31T12:00:02Z","ended_ms":400,"failure":null,
+  "prepare":[{"step":"prepare[0]","kind":"request","started_ms":0,"took_ms":100}],
+  "legs":[{"url":"wss://a.example/ws","addresses":[{"address":"192.0.2.1:443","stage":"open",
+    "started_ms":100,"tcp_ms":200,"tls_ms":300,"http_ms":400,"ended_ms":400}]}],
+  "script":[{"step":"open[0]","kind":"send","started_ms":0,"took_ms":0},
+            {"step":"open[1]","kind":"wait","started_ms":0,"took_ms":100},
+            {"step":"open[2]","kind":"wait","started_ms":100,"took_ms":null,
+             "waits_for":"a message with /event = \u001b[2Jok"}]SESSION}]})";
+
+std::string with(std::string_view session) {
+  std::string text(scripted);
+  return text.replace(text.find("SESSION"), 7, session);
+}
+
+constexpr std::string_view given_up = R"(,"session":{"lived_ms":600,"close_code":1001,
+  "failure":{"error":"script_timeout","message":"session.open[2]: no message"}})";
+
+TEST(Picture, DrawsTheStepsOfAnOpening) {
+  EXPECT_EQ(drawn(with(given_up), {.width = 70, .unicode = true, .colors = false}),
+            R"(
+── attempt 9 · 12:00:02 UTC · 11 s ago · took 400 ms ─────────────────
+    prepare[0] request  ▚               100 ms
+    wss://a.example/ws
+  ✓ 192.0.2.1:443        ▒▒▓██          tcp 100ms tls 100ms http 100ms
+    open[0] send              ▄         <1 ms
+    open[1] wait              ▄         100 ms
+  ✗ open[2] wait               ▄▄▄▄▄▄▄  500 ms
+    waited in vain for a message with /event = \x1b[2Jok
+    → the session lived 600 ms, close code 1001
+    └ script_timeout: session.open[2]: no message
+
+    ▚ prepare   ▒ tcp   ▓ tls   █ http   ▄ script
+)");
+}
+
+TEST(Picture, AStepThatIsBeingDoneGoesOn) {
+  const std::string text = drawn(with(""), {.width = 80, .unicode = false, .colors = false});
+  EXPECT_NE(text.find("  > open[2] wait"), std::string::npos) << text;
+  EXPECT_NE(text.find("    waits for a message with /event = "), std::string::npos) << text;
+  EXPECT_NE(text.find("    -> is being opened\n"), std::string::npos) << text;
+}
+
+TEST(Explanation, SaysAtWhichStepAnOpeningIs) {
+  const std::string text =
+      explained(R"({"name":"t","state":"opening","since":"2026-01-31T12:00:10Z"})", with(""));
+  EXPECT_NE(text.find("  at        step open[2], waits for a message with /event = "),
+            std::string::npos)
+      << text;
+  EXPECT_EQ(explained(R"({"name":"t","state":"backing_off"})", with(given_up)).find("  at  "),
+            std::string::npos);
+}
+
 TEST(WhyCommand, ShowsTheLastAttempts) {
   const ScriptedServer server({answers(200, forbidden), answers(200, timeline),
                                answers(200, forbidden), answers(200, timeline)});

@@ -35,7 +35,7 @@ TEST(Urls, AreCheckedOneByOne) {
       {"[]", "f:1:24: connections.a.url: is empty" + allowed},
       {"{}", "f:1:24: connections.a.url: is a map" + allowed},
       {"[wss://h/, '${env:WSKEEP_NOT_SET}']",
-       "f:1:35: connections.a.url[1]: environment variable 'WSKEEP_NOT_SET' is not set"},
+       "f:1:38: connections.a.url[1]: environment variable 'WSKEEP_NOT_SET' is not set"},
   };
   ::unsetenv("WSKEEP_NOT_SET");
   for (const Case& one : cases) {

@@ -59,6 +59,7 @@ std::string defaults_of(const ConnectionSettings& settings) {
         settings.lifetime, settings.patience}) {
     add(time.count());
   }
+  all += format_rate(settings.publish.rate) + format_byte_rate(settings.publish.bytes) + " ";
   all += format_rate(settings.reconnect.budget) + " " + format_rate(settings.send_rate) + " ";
   all += settings.proxy.source() + settings.authorization.basic.source() +
          settings.authorization.bearer.source();
@@ -78,6 +79,16 @@ std::string defaults_of(const ConnectionSettings& settings) {
   add(settings.send_buffer);
   add(static_cast<int>(settings.gap));
   return all;
+}
+
+std::string access_text(const Access& access) {
+  std::string text;
+  for (const auto* list : {&access.subscribe, &access.publish, &access.control}) {
+    if (!text.empty()) text += " |";
+    for (const Principal& one : list->value_or(Principals{}))
+      text += (text.empty() ? "" : " ") + one.text;
+  }
+  return text;
 }
 
 /// `text` with a folder of the test's own, which holds what the examples name, for /etc/wskeep.
@@ -100,7 +111,7 @@ TEST(Reference, NamesEachKeyOnce) {
     EXPECT_NE(entry.description, "") << entry.path;
     paths.push_back(entry.path);
   }
-  EXPECT_EQ(paths.size(), 75U);
+  EXPECT_EQ(paths.size(), 103U);
 }
 
 TEST(Document, TheTableIsTheReference) {
@@ -126,7 +137,7 @@ TEST(Document, ItsExamplesLoadAndItsErrorsAreReal) {
   const std::string markdown = content(root + "docs/configuration.md");
   std::vector<std::string> yaml = blocks(markdown, "yaml");
   const std::vector<std::string> output = blocks(markdown, "text");
-  ASSERT_EQ(yaml.size(), 13U);
+  ASSERT_EQ(yaml.size(), 17U);
   ASSERT_EQ(output.size(), 1U);
   const std::string broken = yaml.back();
   yaml.pop_back();
@@ -171,7 +182,16 @@ TEST(Examples, ReferenceGivesEachDefault) {
   EXPECT_EQ(config.ipc.socket, initial.ipc.socket);
   EXPECT_EQ(config.ipc.mode, initial.ipc.mode);
   EXPECT_EQ(config.ipc.group, initial.ipc.group);
+  EXPECT_TRUE(config.ipc.sockets.empty());
+  EXPECT_EQ(access_text(config.ipc.access), "anyone | anyone | root daemon");
+  EXPECT_EQ(access_text(config.connections[0].settings.access), access_text(config.ipc.access));
   EXPECT_EQ(config.ipc.limits.clients, initial.ipc.limits.clients);
+  EXPECT_EQ(config.ipc.limits.clients_per_user, initial.ipc.limits.clients_per_user);
+  EXPECT_EQ(config.ipc.limits.subscriptions, initial.ipc.limits.subscriptions);
+  EXPECT_EQ(config.ipc.limits.subscriptions_per_user, initial.ipc.limits.subscriptions_per_user);
+  EXPECT_EQ(config.ipc.limits.reserved_descriptors, initial.ipc.limits.reserved_descriptors);
+  EXPECT_EQ(config.ipc.limits.in_flight, initial.ipc.limits.in_flight);
+  EXPECT_EQ(config.ipc.limits.publish, initial.ipc.limits.publish);
   EXPECT_EQ(config.ipc.limits.request_head, initial.ipc.limits.request_head);
   EXPECT_EQ(config.ipc.limits.subscriber_buffer, initial.ipc.limits.subscriber_buffer);
   EXPECT_EQ(config.ipc.limits.request, initial.ipc.limits.request);
@@ -222,7 +242,7 @@ TEST(Examples, ExchangeIsPlausible) {
   const Connection& orders = config.connections[2];
   EXPECT_EQ(orders.name, "orders");
   EXPECT_EQ(orders.settings.headers.size(), 2U);
-  EXPECT_EQ(orders.settings.headers.at(1).second.resolve(), "Bearer token");
+  EXPECT_EQ(orders.settings.headers.at(1).second.text_now(), "Bearer token");
   EXPECT_EQ(orders.settings.keepalive.ping, Milliseconds(0));
   EXPECT_EQ(orders.settings.reconnect.max, Milliseconds(2'000));
 }
@@ -241,7 +261,7 @@ TEST(Examples, ProxyIsPlausible) {
   EXPECT_EQ(prices.settings.proxy.resolve(), "https://desk:password@proxy.example.com:3129");
   EXPECT_EQ(prices.settings.reconnect.on_close,
             (std::vector<CodeRule>{{4000, 4999, Verdict::slow}, {4001, 4001, Verdict::retry}}));
-  EXPECT_EQ(config.connections[1].settings.authorization.bearer.resolve(), "token");
+  EXPECT_EQ(config.connections[1].settings.authorization.bearer.text_now(), "token");
   EXPECT_TRUE(config.connections[2].settings.proxy.empty());
 }
 

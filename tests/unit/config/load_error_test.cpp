@@ -16,7 +16,8 @@ constexpr const char* top_keys =
 constexpr const char* connection_keys =
     "; allowed: url, timeouts, fallback, resolve, reconnect, keepalive, proxy, proxy_tls, tls, "
     "authorization, redirects, headers, subprotocols, compression, history, max_message, "
-    "send_buffer, send_rate, lifetime, patience and gap";
+    "receive, send, outbox, send_buffer, send_rate, lifetime, patience, gap, publish_rate, "
+    "publish_bytes, access and session";
 constexpr const char* no_anchors =
     "anchors and aliases (& and *) are not allowed; what connections share goes under 'defaults'";
 constexpr const char* no_tags =
@@ -44,8 +45,9 @@ defaults:
           "debug, info, warning or error\n"
           "f:7:3: defaults.histroy: unknown key (did you mean 'history'?); allowed: timeouts, "
           "fallback, resolve, reconnect, keepalive, proxy, proxy_tls, tls, authorization, "
-          "redirects, headers, subprotocols, compression, history, max_message, send_buffer, "
-          "send_rate, lifetime, patience and gap\n"
+          "redirects, headers, subprotocols, compression, history, max_message, receive, send, "
+          "outbox, send_buffer, send_rate, lifetime, patience, gap, publish_rate, publish_bytes, "
+          "access and session\n"
           "f:8:24: defaults.reconnect.initial: reconnect.initial (1h) must be at most "
           "reconnect.max (30s)");
 }
@@ -99,7 +101,9 @@ TEST(LoadError, RefusesUnknownKeys) {
             "f:1:12: defaults.url: unknown key; ");
   EXPECT_EQ(error_of_top("ipc: {limits: {client: 1}}"),
             "f:1:16: ipc.limits.client: unknown key (did you mean 'clients'?); allowed: clients, "
-            "request_head, subscriber_buffer, request and idle");
+            "clients_per_user, subscriptions, subscriptions_per_user, reserved_descriptors, "
+            "in_flight, publish_rate, publish_bytes, request_head, subscriber_buffer, request, "
+            "idle, comments, filters, filter and events");
   EXPECT_EQ(error_of_setting("cookies: true"),
             std::string("f:3:5: connections.a.cookies: unknown key") + connection_keys);
   EXPECT_EQ(
@@ -273,12 +277,12 @@ TEST(LoadError, AValueThatCannotBeReadBringsNoOthers) {
 TEST(LoadError, FindsPlaceholdersThatStandForNothing) {
   ::unsetenv("WSKEEP_NOT_SET");
   EXPECT_EQ(error_of_setting("headers: {A: 'x${env:WSKEEP_NOT_SET}'}"),
-            "f:3:18: connections.a.headers.A: environment variable 'WSKEEP_NOT_SET' is not set");
+            "f:3:22: connections.a.headers.A: environment variable 'WSKEEP_NOT_SET' is not set");
   EXPECT_EQ(error_of("connections: {a: {url: 'ws://h/${file:/none}'}}"),
-            "f:1:24: connections.a.url: file '/none': No such file or directory");
+            "f:1:34: connections.a.url: file '/none': No such file or directory");
   EXPECT_EQ(error_of_top("ipc: {group: '${HOME}'}"),
             "f:1:14: ipc.group: unknown kind of place-holder; allowed: ${env:NAME}, ${file:PATH}, "
-            "and $$ for a dollar sign");
+            "${credential:NAME}, and $$ for a dollar sign");
 }
 
 TEST(LoadError, ASecretNeverAppears) {

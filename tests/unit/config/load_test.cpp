@@ -238,7 +238,7 @@ TEST(Placeholders, StandInAnyValue) {
   EXPECT_EQ(connection.settings.history, 3U << 20U);
   EXPECT_EQ(connection.settings.subprotocols, std::vector<std::string>{"v3"});
   EXPECT_EQ(connection.urls.at(0).source(), "ws://h/${env:WSKEEP_LOAD_TEST}");
-  EXPECT_EQ(connection.settings.headers.at(0).second.resolve(), "secret");
+  EXPECT_EQ(connection.settings.headers.at(0).second.text_now(), "secret");
 }
 
 TEST(LoadFile, ReadsAFileAndNamesItInProblems) {

@@ -203,7 +203,7 @@ TEST_F(AuthorizationKeys, AreRead) {
   const Authorization basic =
       settings_of("authorization: {basic: '${env:WSKEEP_SECRET}'}").authorization;
   EXPECT_EQ(basic.basic.source(), "${env:WSKEEP_SECRET}");
-  EXPECT_EQ(basic.basic.resolve(), "u:hunter2");
+  EXPECT_EQ(basic.basic.text_now(), "u:hunter2");
   EXPECT_TRUE(basic.bearer.empty());
   ::unsetenv("WSKEEP_SECRET");
   const std::string inherited = "defaults: {authorization: {bearer: abc}}";

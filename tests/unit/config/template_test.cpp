@@ -151,6 +151,10 @@ TEST(Template, SaysWhatIsWrongAndWhere) {
        {12,
         "sha256 needs 'hex', 'base64', 'base64url' or 'raw' as its last argument; it is written "
         "sha256(text, 'hex')"}},
+      {"${with_length(a, 'u16')}",
+       {17,
+        "with_length needs 'uint8', 'uint16', 'uint32' or 'varint' as its last argument; it is "
+        "written with_length(text, 'uint16')"}},
       {"${random_hex(0)}",
        {13, "random_hex needs a number from 1 to 1024; it is written random_hex(bytes)"}},
       {"${random_hex(a)}",

@@ -73,6 +73,25 @@ TEST(Text, ReadsAFileEachTimeWithoutItsLastLineEnd) {
   EXPECT_EQ(text.resolve(), "ab");
 }
 
+TEST(Text, ReadsACredentialOfTheService) {
+  const TemporaryFolder folder;
+  ::setenv("CREDENTIALS_DIRECTORY", folder.path("").c_str(), 1);
+  static_cast<void>(folder.file("token", "one\n"));
+  const Text text("a${credential:token}b");
+  EXPECT_EQ(text.resolve(), "aoneb");
+  EXPECT_TRUE(text.has_placeholder());
+  const std::string none = error_of("${credential:none}");
+  EXPECT_TRUE(none.starts_with("credential 'none': file '")) << none;
+  EXPECT_TRUE(
+      none.ends_with("/none': No such file or directory; systemd gives it to the service "
+                     "that has LoadCredential=none:PATH"))
+      << none;
+  ::unsetenv("CREDENTIALS_DIRECTORY");
+  EXPECT_TRUE(
+      error_of("${credential:none}")
+          .starts_with("credential 'none': file '/run/credentials/wskeepd.service/none': "));
+}
+
 TEST(Text, ReadsAFileOf64KibibytesAndNoMore) {
   const TemporaryFolder folder;
   const std::string path = folder.file("large", std::string(65536, 'x'));
@@ -95,9 +114,12 @@ TEST(Text, RefusesWhatIsNotARegularFile) {
 
 TEST(Text, SaysWhatIsWrongWithAPlaceholder) {
   const std::string kind =
-      "unknown kind of place-holder; allowed: ${env:NAME}, ${file:PATH}, and $$ for a dollar sign";
+      "unknown kind of place-holder; allowed: ${env:NAME}, ${file:PATH}, ${credential:NAME}, and "
+      "$$ for a dollar sign";
   const std::string name = "a place-holder ${env:NAME} needs a NAME of letters, digits and _";
   const std::string path = "a place-holder ${file:PATH} needs a PATH without control characters";
+  const std::string credential =
+      "a place-holder ${credential:NAME} needs the NAME of a file, without '/'";
   const std::vector<std::pair<std::string, std::string>> cases{
       {"${", "a place-holder '${' is not closed; '$$' stands for a dollar sign"},
       {"hunter2${env:HOME", "a place-holder '${' is not closed; '$$' stands for a dollar sign"},
@@ -111,6 +133,10 @@ TEST(Text, SaysWhatIsWrongWithAPlaceholder) {
       {"${file:}", path},
       {"${file:a\nb}", path},
       {std::string("${file:/\0}", 10), path},
+      {"${credential:}", credential},
+      {"${credential:../a}", credential},
+      {"${credential:..}", credential},
+      {"${credential:a\nb}", credential},
       {"${file:${env:HOME}/a}", "a place-holder cannot hold another, nor a dollar sign"},
   };
   for (const auto& [source, message] : cases) {

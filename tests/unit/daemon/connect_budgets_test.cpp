@@ -81,6 +81,23 @@ TEST(ConnectBudgets, AHostsOwnRateGoesBeforeThatOfAll) {
   EXPECT_EQ(budgets.use_of_host("www.example.com", start).rule, "connects.per_host");
 }
 
+TEST(ConnectBudgets, OtherRatesHoldAtOnceAndWhatWasTakenCounts) {
+  ConnectBudgets budgets(hosts(off));
+  EXPECT_FALSE(budgets.limits_hosts());
+  budgets.configure(hosts(three, {{"b", {1, 10s}}}));
+  EXPECT_TRUE(budgets.limits_hosts());
+  EXPECT_EQ(budgets.named_hosts(), std::vector<std::string>{"b"});
+  EXPECT_FALSE(budgets.take("feed", off, "a", start));
+  EXPECT_FALSE(budgets.take("feed", off, "a", start + 1s));
+  EXPECT_FALSE(budgets.take("feed", off, "b", start + 1s));
+  EXPECT_TRUE(budgets.take("feed", off, "b", start + 1s));
+  budgets.configure(hosts({2, 10s}));
+  EXPECT_EQ(budgets.take("feed", off, "a", start + 2s), start + 10s);
+  EXPECT_FALSE(budgets.take("feed", off, "b", start + 2s));
+  budgets.configure(hosts(off));
+  EXPECT_FALSE(budgets.take("feed", off, "a", start + 2s));
+}
+
 TEST(ConnectBudgets, NoStretchHoldsMoreThanItsCount) {
   std::mt19937 random(3);
   ConnectBudgets budgets(hosts(Rate{7, 5s}));
@@ -305,7 +322,7 @@ TEST(ConnectionBudget, ThoseThatShareAHostsBudgetDoNotWakeTogether) {
   ConnectBudgets budgets(connects);
   daemon::Log log({.level = config::LogLevel::error});
   config::Connection settings;
-  settings.urls = {config::Text("wss://example.com/ws")};
+  settings.urls = {config::Template("wss://example.com/ws")};
   settings.settings.keepalive.ping = 0ms;
   settings.settings.timeouts.receive = 24h;
   std::vector<TimePoint> dials;
@@ -345,7 +362,7 @@ TEST(ConnectionStorm, AThousandDroppedAtOnceComeBackSpreadOut) {
   ConnectBudgets budgets{config::Connects{}};
   daemon::Log log({.level = config::LogLevel::error});
   config::Connection settings;
-  settings.urls = {config::Text("wss://example.com/ws")};
+  settings.urls = {config::Template("wss://example.com/ws")};
   settings.settings.history = 4096;
   settings.settings.max_message = 1024;
   std::vector<std::unique_ptr<Connection>> connections;

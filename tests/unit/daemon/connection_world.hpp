@@ -29,7 +29,7 @@ struct ConnectionWorld {
 
   ConnectionWorld() {
     settings.name = "test";
-    settings.urls = {config::Text("wss://example.com/ws")};
+    settings.urls = {config::Template("wss://example.com/ws")};
     environment.names["example.com"].addresses = {address};
     serve("");
   }
@@ -140,8 +140,8 @@ struct Subscribed {
       : app([&](int socket) {
           ipc::Subscription subscription;
           subscription.v1 = v1;
-          ipc::Subscriber::start(*world.connection, socket, ipc::ClientSlot(), subscription, "",
-                                 {});
+          ipc::Subscriber::start(*world.connection, socket, ipc::ClientSlot(), subscription,
+                                 world.connection->channel().batches(), "", {});
         }) {}
   LocalApp app;
 };

@@ -167,5 +167,20 @@ TEST_F(HandshakeLimitTest, AThousandTakeTurns) {
   EXPECT_EQ(most, 2U);
 }
 
+TEST_F(HandshakeLimitTest, OtherLimitsHoldForThoseWhoEnter) {
+  for (int number = 1; number <= 5; ++number) come(number);
+  EXPECT_EQ(entered_, (std::vector{1, 2}));
+  limit_.limit(4);
+  run_ready();
+  EXPECT_EQ(entered_, (std::vector{1, 2, 3, 4}));
+  limit_.limit(1);
+  leave(1);
+  leave(2);
+  EXPECT_EQ(entered_.size(), 4U);
+  leave(3);
+  leave(4);
+  EXPECT_EQ(entered_, (std::vector{1, 2, 3, 4, 5}));
+}
+
 }  // namespace
 }  // namespace wskeep::net

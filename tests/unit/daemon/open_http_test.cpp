@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 TEST(OpenHttp, AnAnswerDrippedByteByByteHasTheAddressDeadline) {
   World world;
   world.name({"10.0.0.1"});
-  world.connection.urls = {config::Text("ws://example.com/")};
+  world.connection.urls = {config::Template("ws://example.com/")};
   std::optional<Peer> peer;
   world.environment.routes["10.0.0.1"].on_open = [&](Peer p) { peer = p; };
   world.start();
@@ -54,9 +54,9 @@ TEST(OpenHttp, EarlyBytesAreKept) {
 
 TEST(OpenHttp, TheRequestIsWhatTheConfigurationSays) {
   World world;
-  world.connection.urls = {config::Text("ws://me:s3cret@example.com:8080/path?q=1")};
+  world.connection.urls = {config::Template("ws://me:s3cret@example.com:8080/path?q=1")};
   world.name({"10.0.0.1"});
-  world.connection.settings.headers.emplace_back("X-One", config::Text("1"));
+  world.connection.settings.headers.emplace_back("X-One", config::Template("1"));
   world.connection.settings.subprotocols = {"a", "b"};
   world.connection.settings.compression = true;
   std::string request;
@@ -80,8 +80,8 @@ TEST(OpenHttp, TheRequestIsWhatTheConfigurationSays) {
 
 TEST(OpenHttp, TheConfigurationsOwnAuthorizationWins) {
   World world;
-  world.connection.urls = {config::Text("ws://me:s3cret@example.com/")};
-  world.connection.settings.headers.emplace_back("authorization", config::Text("Bearer t"));
+  world.connection.urls = {config::Template("ws://me:s3cret@example.com/")};
+  world.connection.settings.headers.emplace_back("authorization", config::Template("Bearer t"));
   world.name({"10.0.0.1"});
   std::string request;
   world.environment.routes["10.0.0.1"].on_open = answers([&](const std::string& received) {
@@ -111,7 +111,8 @@ TEST(OpenHttp, WhatTheConfigurationNamesIsReadAtEachAttempt) {
   const std::string file = ::testing::TempDir() + "/wskeep_open_test_token";
   World world;
   world.name({"10.0.0.1"});
-  world.connection.settings.headers.emplace_back("X-Token", config::Text("${file:" + file + "}"));
+  world.connection.settings.headers.emplace_back("X-Token",
+                                                 config::Template("${file:" + file + "}"));
   world.environment.routes["10.0.0.1"].on_open = upgrades();
   world.open();
   EXPECT_EQ(world.failure().failure.error, Error::configuration);
@@ -209,8 +210,9 @@ TEST(OpenHttp, ARefusalsBodyIsQuotedCleanly) {
 
 TEST(OpenHttp, WhatAServerSaysBackOfOurSecretsIsHidden) {
   World world;
-  world.connection.urls = {config::Text("ws://me:pass%20word@example.com/p?key=q%2Ftoken")};
-  world.connection.settings.headers.emplace_back("X-Token", config::Text("Token header-secret"));
+  world.connection.urls = {config::Template("ws://me:pass%20word@example.com/p?key=q%2Ftoken")};
+  world.connection.settings.headers.emplace_back("X-Token",
+                                                 config::Template("Token header-secret"));
   world.name({"10.0.0.1"});
   std::string said;
   world.environment.routes["10.0.0.1"].on_open = answers([&](const std::string& request) {
@@ -236,8 +238,8 @@ TEST(OpenHttp, WhatAServerSaysBackOfOurSecretsIsHidden) {
 
 TEST(OpenHttp, ASecretThatAnAnswerWasCutOffInIsHidden) {
   World world;
-  world.connection.urls = {config::Text("ws://example.com/")};
-  world.connection.settings.authorization.bearer = config::Text("abcdefghijkl");
+  world.connection.urls = {config::Template("ws://example.com/")};
+  world.connection.settings.authorization.bearer = config::Template("abcdefghijkl");
   world.name({"10.0.0.1"});
   world.environment.routes["10.0.0.1"].on_open =
       says("HTTP/1.1 401 No\r\nContent-Length: 100\r\n\r\nnot abcdefgh");
@@ -299,7 +301,7 @@ TEST(OpenHttp, CredentialsAreReadAtEachAttempt) {
     return switching(received);
   });
   auto& authorization = world.connection.settings.authorization;
-  authorization.bearer = config::Text("${file:" + file + "}");
+  authorization.bearer = config::Template("${file:" + file + "}");
   for (const char* token : {"first", "second"}) {
     std::ofstream(file) << token << "\n";
     world.open();
@@ -311,7 +313,7 @@ TEST(OpenHttp, CredentialsAreReadAtEachAttempt) {
   EXPECT_EQ(world.failure().failure.error, Error::configuration);
   EXPECT_NE(world.failure().failure.text.find("authorization.bearer"), std::string::npos);
   authorization.bearer = {};
-  authorization.basic = config::Text("me:${file:" + file + "}");
+  authorization.basic = config::Template("me:${file:" + file + "}");
   std::ofstream(file) << "s3cret\n";
   world.open();
   EXPECT_NE(request.find("Authorization: Basic bWU6czNjcmV0\r\n"), std::string::npos);

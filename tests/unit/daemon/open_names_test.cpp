@@ -124,7 +124,7 @@ TEST(OpenNames, AnOverrideOfTheOtherFamilyIsNoAddress) {
 
 TEST(OpenNames, AZoneIsOfTheAddressAlone) {
   World world;
-  world.connection.urls = {config::Text("wss://[fe80::1%25eth7]:8443/")};
+  world.connection.urls = {config::Template("wss://[fe80::1%25eth7]:8443/")};
   world.environment.names["fe80::1%eth7"].addresses = {"fe80::1%7"};
   std::string host = "none";
   world.environment.on_dial = [&](const auto& target) {

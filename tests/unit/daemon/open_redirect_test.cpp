@@ -72,9 +72,9 @@ TEST(OpenRedirect, IsNotFollowedByDefault) {
 TEST(OpenRedirect, AnotherOriginIsToldNoSecrets) {
   Redirected world;
   auto& settings = world.connection.settings;
-  world.connection.urls = {config::Text("wss://me:passw0rd@example.com/")};
-  settings.headers.emplace_back("X-Token", config::Text("tok3n"));
-  settings.headers.emplace_back("Cookie", config::Text("a=cook1e"));
+  world.connection.urls = {config::Template("wss://me:passw0rd@example.com/")};
+  settings.headers.emplace_back("X-Token", config::Template("tok3n"));
+  settings.headers.emplace_back("Cookie", config::Template("a=cook1e"));
   settings.subprotocols = {"chat"};
   settings.tls.certificate = "/client.pem";
   settings.tls.key = "/client.key";
@@ -95,8 +95,8 @@ TEST(OpenRedirect, AnotherOriginIsToldNoSecrets) {
 
 TEST(OpenRedirect, TheSameOriginIsToldThemAgain) {
   Redirected world;
-  world.connection.settings.headers.emplace_back("X-Token", config::Text("tok3n"));
-  world.connection.settings.authorization.bearer = config::Text("b3arer");
+  world.connection.settings.headers.emplace_back("X-Token", config::Template("tok3n"));
+  world.connection.settings.authorization.bearer = config::Template("b3arer");
   std::string request;
   world.environment.routes["10.0.0.1"].on_open = answers([&](const std::string& received) {
     request = received;
@@ -112,7 +112,7 @@ TEST(OpenRedirect, TheSameOriginIsToldThemAgain) {
 
 TEST(OpenRedirect, BackAtTheFirstOriginTheyStayAway) {
   Redirected world;
-  world.connection.settings.headers.emplace_back("X-Token", config::Text("tok3n"));
+  world.connection.settings.headers.emplace_back("X-Token", config::Template("tok3n"));
   std::vector<std::string> requests;
   world.environment.routes["10.0.0.1"].on_open = answers([&](const std::string& received) {
     requests.push_back(received);
@@ -194,8 +194,8 @@ struct Story : World {
     auto& settings = connection.settings;
     settings.redirects = 1;
     settings.timeouts.connect = 40s;
-    connection.urls = {config::Text("wss://a/"), config::Text("wss://b/"),
-                       config::Text("wss://c/")};
+    connection.urls = {config::Template("wss://a/"), config::Template("wss://b/"),
+                       config::Template("wss://c/")};
     if (proxied) settings.proxy = config::Text("http://proxy:1");
     auto& names = environment.names;
     names["a"] = {{"10.0.0.1"}, 10ms};

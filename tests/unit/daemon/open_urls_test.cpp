@@ -92,7 +92,7 @@ TEST(OpenUrls, TheFailureThatCameFarthestIsTold) {
 TEST(OpenUrls, WhatIsWrongWithAllEndsTheCycle) {
   Urls world;
   world.connection.settings.headers.emplace_back("X-Token",
-                                                 config::Text("${file:/nonexistent/token}"));
+                                                 config::Template("${file:/nonexistent/token}"));
   world.open();
   EXPECT_EQ(world.failure().failure.error, Error::configuration);
   EXPECT_EQ(world.environment.log, (Log{"0 configuration"}));
@@ -101,7 +101,7 @@ TEST(OpenUrls, WhatIsWrongWithAllEndsTheCycle) {
 
 TEST(OpenUrls, WhatIsWrongWithOneDoesNot) {
   Urls world(2);
-  world.connection.urls[0] = config::Text("wss://a/${file:/nonexistent/path}");
+  world.connection.urls[0] = config::Template("wss://a/${file:/nonexistent/path}");
   world.route(1).on_open = upgrades();
   world.open();
   EXPECT_EQ(world.opened().response.status, 101U);

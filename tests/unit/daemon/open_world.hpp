@@ -69,7 +69,7 @@ struct Gate final : ConnectGate {
 struct World {
   World() {
     connection.name = "test";
-    connection.urls = {config::Text("wss://example.com/ws")};
+    connection.urls = {config::Template("wss://example.com/ws")};
   }
 
   void name(std::vector<std::string> addresses) {

@@ -349,6 +349,20 @@ TEST(SessionTime, AfterTheFirstMessageOnlySilenceCounts) {
   expect_told_and_left(world, "no message came for timeouts.silence", Error::silence_timeout);
 }
 
+TEST(SessionTime, SilenceThatEndsBeforeTheTimeForTheFirstMessageIsNoticedInTime) {
+  SessionWorld world;
+  world.settings.keepalive.ping = 0ms;
+  world.settings.timeouts.first_message = 10s;
+  world.settings.timeouts.silence = 2s;
+  world.begin();
+  world.run_for(1s);
+  world.say(text_frame("first"));
+  world.run_for(1'999ms);
+  EXPECT_EQ(world.hear(), Texts{});
+  world.run_for(1ms);
+  expect_told_and_left(world, "no message came for timeouts.silence", Error::silence_timeout);
+}
+
 TEST(SessionTime, SilenceCountsFromTheBeginWhereThereIsNoTimeForTheFirstMessage) {
   SessionWorld world;
   world.settings.keepalive.ping = 0ms;

@@ -145,6 +145,7 @@ class LocalApp {
                  std::make_unique<ipc::PlainFeed>(channel.ring(), channel.ring().next()),
                  config::Gap::skip) {}
     void close(std::uint16_t /*code*/, const std::string& /*reason*/) override { finish(); }
+    [[nodiscard]] std::string_view kind() const noexcept override { return "plain"; }
 
    private:
     void on_gap(ring::Sequence /*from*/, ring::Sequence /*to*/) override {}
@@ -170,6 +171,12 @@ class Publisher final : public ipc::PublishObserver {
   }
   void on_unknown(std::uint64_t token, const ipc::Rejection& reason) override {
     told.push_back("unknown " + std::to_string(token) + " " + std::string(reason.error));
+  }
+  void on_queued(std::uint64_t token) override {
+    told.push_back("queued " + std::to_string(token));
+  }
+  void on_failed(std::uint64_t token, const ipc::Rejection& reason) override {
+    told.push_back("failed " + std::to_string(token) + " " + std::string(reason.error));
   }
   Texts told;
 };

@@ -57,6 +57,9 @@ class Environment final : public daemon::Environment {
   bool keep_log = true;
   milliseconds wall_ahead{0};  ///< what somebody, or a sleep, has added to the wall clock
   std::function<void(const DialTarget&)> on_dial;  ///< sees what is dialled
+  /// What a program comes to that is run; it is let run for `command_takes` first.
+  std::function<daemon::CommandResult(const daemon::Command&)> on_command;
+  milliseconds command_takes{0};
   /// Called before each operation that could fail or be cancelled, with its number from 1; false
   /// lets it fail.
   std::function<bool(std::uint64_t)> on_operation;
@@ -152,6 +155,20 @@ class Environment final : public daemon::Environment {
     progress.stage = daemon::DialProgress::Stage::done;
     note("open " + address);
     co_return open(route);
+  }
+
+  boost::asio::awaitable<daemon::CommandResult> run_command(daemon::Command command) override {
+    note("run " + command.arguments.at(0));
+    if (!operation() || !on_command)
+      co_return daemon::Failure{daemon::Error::prepare_failed, "injected"};
+    const bool late = command_takes > command.timeout;
+    if (!co_await sleep(late ? command.timeout : command_takes)) co_return cancelled("run");
+    if (late) {
+      daemon::CommandEnd end;
+      end.kind = daemon::CommandEnd::Kind::timed_out;
+      co_return end;
+    }
+    co_return on_command(command);
   }
 
   /// Ends after that time; false when cancelled.

@@ -47,6 +47,57 @@ class EncodingTest : public testing::Test {
   ring::Ring ring_{{.history = 4096, .max_message = 100}, 1};
 };
 
+std::string encode_named(const ring::Ring& ring, Encoding encoding, Telling telling,
+                         ring::Sequence sequence) {
+  Encoder encoder(encoding, std::move(telling));
+  std::vector<std::byte> output;
+  encoder.append_message(output, ring, sequence);
+  return text(output);
+}
+
+TEST_F(EncodingTest, ServerSentEventsHaveTheCursor) {
+  EXPECT_EQ(encode(Encoding::sse, 1, 1), "id: 0000000000000001:1\ndata: {\"a\":\"\xC3\xA9\"}\n\n");
+  EXPECT_EQ(encode(Encoding::sse, 2, 2), "id: 0000000000000001:2\nevent: binary\ndata: AAH/\n\n");
+  EXPECT_EQ(encode(Encoding::sse, 3, 3), "id: 0000000000000001:3\ndata: \n\n");
+  append(ring_, 1, "a\n\nb\n", 5);
+  EXPECT_EQ(encode(Encoding::sse, 4, 4),
+            "id: 0000000000000001:4\ndata: a\ndata: \ndata: b\ndata: \n\n");
+  append(ring_, 1, "a\r\nb", 5);
+  EXPECT_EQ(encode(Encoding::sse, 5, 5),
+            "id: 0000000000000001:5\nevent: escaped\ndata: \"a\\r\\nb\"\n\n");
+}
+
+TEST_F(EncodingTest, OfManyConnectionsEachIsNamed) {
+  const Telling named{.connection = "trades"};
+  EXPECT_EQ(encode_named(ring_, Encoding::wskeep_v1, named, 3), "\x81\x0Btrades 3 5\n");
+  const std::string json = R"({"connection":"trades","seq":3,"time_ns":5,"type":"text","data":""})";
+  EXPECT_EQ(encode_named(ring_, Encoding::ndjson, named, 3), json + "\n");
+  EXPECT_EQ(encode_named(ring_, Encoding::sse, named, 3), "data: " + json + "\n\n");
+  std::vector<std::byte> output;
+  Encoder(Encoding::ndjson, named).append_event(output, R"({"event":"gap","from":1,"to":2})");
+  EXPECT_EQ(text(output), R"({"event":"gap","from":1,"to":2,"connection":"trades"})"
+                          "\n");
+  output.clear();
+  Encoder(Encoding::sse, named).append_event(output, R"({"event":"gap","from":1,"to":2})");
+  EXPECT_EQ(
+      text(output),
+      "event: gap\ndata: {\"event\":\"gap\",\"from\":1,\"to\":2,\"connection\":\"trades\"}\n\n");
+}
+
+TEST_F(EncodingTest, FramesAreThoseOfTheRing) {
+  EXPECT_EQ(encode(Encoding::frames, 2, 3), std::string("\x82\x03\x00\x01\xFF\x81\x00", 7));
+}
+
+TEST_F(EncodingTest, ABatchWithNothingInItIsEmpty) {
+  for (const Encoding encoding : {Encoding::ndjson, Encoding::sse}) {
+    std::vector<std::byte> output;
+    const Encoder encoder(encoding);
+    encoder.begin(output);
+    encoder.finish(output, 0);
+    EXPECT_TRUE(output.empty()) << "a chunk of no bytes would end the answer";
+  }
+}
+
 TEST_F(EncodingTest, V1HasALineThenThePayload) {
   const std::string line = "1 1769860800123456789\n";
   const std::string payload = line + "{\"a\":\"\xC3\xA9\"}";

@@ -22,9 +22,11 @@ class SocketFileTest : public testing::Test {
 
   [[nodiscard]] std::filesystem::path path() const { return folder_ / "test.sock"; }
 
+  [[nodiscard]] SocketFile open() const { return SocketFile({path().string(), 0600, "", {}}); }
+
   static std::string refusal(const std::filesystem::path& file, const std::string& group = "") {
     try {
-      const SocketFile socket(file, 0600, group);
+      const SocketFile socket({file.string(), 0600, group, {}});
     } catch (const std::runtime_error& error) {
       return error.what();
     }
@@ -47,7 +49,7 @@ class SocketFileTest : public testing::Test {
 
 TEST_F(SocketFileTest, IsThereWithItsModeAndGoneAfterwards) {
   {
-    const SocketFile socket(path(), 0640, "");
+    const SocketFile socket({path().string(), 0640, "", {}});
     struct stat status {};
     ASSERT_EQ(::stat(path().c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 07777U, 0640U);
@@ -57,7 +59,7 @@ TEST_F(SocketFileTest, IsThereWithItsModeAndGoneAfterwards) {
 }
 
 TEST_F(SocketFileTest, ALivingOwnerIsNotReplaced) {
-  const SocketFile first(path(), 0600, "");
+  const SocketFile first({path().string(), 0600, "", {}});
   EXPECT_NE(refusal(path()).find("another wskeepd listens at"), std::string::npos);
   EXPECT_TRUE(can_connect());
 }
@@ -70,7 +72,7 @@ TEST_F(SocketFileTest, AStaleFileIsTakenOver) {
   ASSERT_EQ(::bind(dead, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   ::close(dead);
   ASSERT_TRUE(std::filesystem::exists(path()));
-  const SocketFile socket(path(), 0600, "");
+  const SocketFile socket({path().string(), 0600, "", {}});
   EXPECT_TRUE(can_connect());
 }
 
@@ -85,11 +87,50 @@ TEST_F(SocketFileTest, AnythingElseAtThePathStays) {
 
 TEST_F(SocketFileTest, AReplacedFileIsNotRemoved) {
   {
-    const SocketFile socket(path(), 0600, "");
+    const SocketFile socket({path().string(), 0600, "", {}});
     std::filesystem::remove(path());
     std::ofstream(path()) << "somebody else's";
   }
   EXPECT_TRUE(std::filesystem::exists(path()));
+}
+
+TEST_F(SocketFileTest, NoticesWhatBecomesOfItsFileAndMakesItAnew) {
+  using Condition = SocketFile::Condition;
+  SocketFile socket = open();
+  EXPECT_EQ(socket.condition(), Condition::ours);
+  std::filesystem::remove(path());
+  EXPECT_EQ(socket.condition(), Condition::removed);
+  EXPECT_FALSE(can_connect());
+  socket.renew();
+  EXPECT_EQ(socket.condition(), Condition::ours);
+  EXPECT_TRUE(can_connect());
+  std::filesystem::remove(path());
+  std::ofstream(path()) << "somebody else's";
+  EXPECT_EQ(socket.condition(), Condition::replaced);
+  EXPECT_THROW(socket.renew(), std::runtime_error);
+  EXPECT_TRUE(std::filesystem::is_regular_file(path()));
+}
+
+TEST_F(SocketFileTest, IsMadeAnewWithItsFolderAndItsLock) {
+  const std::filesystem::path inner = folder_ / "inner";
+  std::filesystem::create_directory(inner);
+  const std::string file = (inner / "test.sock").string();
+  SocketFile socket({file, 0600, "", {}});
+  std::filesystem::remove_all(inner);
+  EXPECT_THROW(socket.renew(), std::runtime_error);
+  std::filesystem::create_directory(inner);
+  socket.renew();
+  EXPECT_EQ(socket.condition(), SocketFile::Condition::ours);
+  EXPECT_NE(refusal(file).find("another wskeepd listens at"), std::string::npos);
+}
+
+// Somebody removed the lock file, or the socket is no wskeepd's: there is nothing to tell but that
+// it answers.
+TEST_F(SocketFileTest, WhateverAnswersIsNotReplaced) {
+  const SocketFile first = open();
+  std::filesystem::remove(path().string() + ".lock");
+  EXPECT_NE(refusal(path()).find("somebody listens at"), std::string::npos);
+  EXPECT_TRUE(can_connect());
 }
 
 TEST_F(SocketFileTest, SaysWhatIsWrong) {

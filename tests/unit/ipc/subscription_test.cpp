@@ -37,14 +37,17 @@ TEST(Cursor, IsEpochAndSequence) {
 }
 
 std::variant<Subscription, std::string> parse(const char* query, bool ndjson = false) {
-  return parse_subscription(*parse_target(std::string("/x?") + query), ndjson);
+  return parse_subscription(*parse_target(std::string("/x?") + query),
+                            {.form = ndjson ? Form::ndjson : Form::websocket});
 }
 
 TEST(Subscription, HasDefaults) {
   const auto subscription = std::get<Subscription>(parse(""));
   EXPECT_EQ(subscription.from, Subscription::From::newest);
   EXPECT_FALSE(subscription.gap);
-  EXPECT_FALSE(subscription.follow);
+  EXPECT_TRUE(subscription.follow);
+  EXPECT_FALSE(subscription.filter);
+  EXPECT_FALSE(std::get<Subscription>(parse("", true)).follow);
 }
 
 TEST(Subscription, ReadsItsParameters) {
@@ -55,6 +58,53 @@ TEST(Subscription, ReadsItsParameters) {
   EXPECT_EQ(subscription.gap, config::Gap::skip);
   EXPECT_TRUE(subscription.follow);
   EXPECT_EQ(subscription.limit, 3U);
+}
+
+TEST(Subscription, OfServerSentEventsFollowsAndGoesOnBehindTheLastId) {
+  const std::string seen = "00000000000000ff:7";
+  const auto target = parse_target("/x?from=oldest");
+  auto subscription = std::get<Subscription>(
+      parse_subscription(*target, {.form = Form::sse, .last_event_id = &seen}));
+  EXPECT_TRUE(subscription.follow);
+  EXPECT_EQ(subscription.from, Subscription::From::cursor);
+  EXPECT_EQ(subscription.after, (Cursor{255, 7}));
+  // A WebSocket has no such thing.
+  subscription = std::get<Subscription>(parse_subscription(*target, {.last_event_id = &seen}));
+  EXPECT_EQ(subscription.from, Subscription::From::oldest);
+  const std::string empty;
+  subscription = std::get<Subscription>(
+      parse_subscription(*target, {.form = Form::sse, .last_event_id = &empty}));
+  EXPECT_EQ(subscription.from, Subscription::From::oldest);
+  const std::string nonsense = "7";
+  EXPECT_TRUE(std::holds_alternative<std::string>(
+      parse_subscription(*target, {.form = Form::sse, .last_event_id = &nonsense})));
+}
+
+TEST(Subscription, OfAllConnectionsHasACursorForEach) {
+  const auto target = parse_target("/x?after=a.b=00000000000000ff:7,c-d=0000000000000001:0");
+  const auto subscription = std::get<Subscription>(parse_subscription(*target, {.all = true}));
+  const Cursors wanted{{"a.b", {255, 7}}, {"c-d", {1, 0}}};
+  EXPECT_EQ(subscription.after_all, wanted);
+  EXPECT_EQ(cursors_text(wanted), "a.b=00000000000000ff:7,c-d=0000000000000001:0");
+  EXPECT_EQ(parse_cursors(""), Cursors());
+  for (const char* bad : {"a", "=00000000000000ff:7", "a=1:1", "00000000000000ff:7",
+                          "a=00000000000000ff:7,a=00000000000000ff:8"}) {
+    EXPECT_FALSE(parse_cursors(bad)) << bad;
+  }
+}
+
+TEST(Accept, ChoosesTheForm) {
+  const auto form = [](std::string accept) { return accepted_form(&accept); };
+  EXPECT_EQ(accepted_form(nullptr), Form::ndjson);
+  EXPECT_EQ(form(""), Form::ndjson);
+  EXPECT_EQ(form("*/*"), Form::ndjson);
+  EXPECT_EQ(form("text/event-stream"), Form::sse);
+  EXPECT_EQ(form(" TEXT/Event-Stream ; q=0.1"), Form::sse);
+  EXPECT_EQ(form("text/event-stream;q=0.001, */*;q=0.002"), Form::ndjson);
+  EXPECT_EQ(form("text/event-stream, application/json"), Form::sse);
+  EXPECT_EQ(form("text/event-stream;q=0, */*"), Form::ndjson);
+  EXPECT_EQ(form("text/event-stream;q=0"), std::nullopt);
+  EXPECT_EQ(form("text/html"), std::nullopt);
 }
 
 TEST(Subscription, SaysWhatIsWrong) {

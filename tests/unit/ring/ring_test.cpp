@@ -141,6 +141,51 @@ TEST(Ring, AgreesWithADequeOverRandomHistories) {
   }
 }
 
+void append_part(Ring& ring, Part part, std::size_t size = 10) {
+  ring.make_room(size);
+  ring.commit_part(part, 1, 2, size, 1);
+}
+
+TEST(Parts, AreNumberedAndFound) {
+  Ring ring({.history = 4096, .max_message = 100}, 1);
+  append_part(ring, Part::first);
+  EXPECT_TRUE(ring.message_open());
+  EXPECT_TRUE(ring.continues_at(2));
+  append_part(ring, Part::more);
+  append_part(ring, Part::last);
+  EXPECT_FALSE(ring.message_open());
+  EXPECT_FALSE(ring.continues_at(4));
+  append(ring, 20, 1, 1);
+  EXPECT_EQ(ring.begin_from(1), 1U);
+  EXPECT_EQ(ring.begin_from(2), 4U);
+  EXPECT_EQ(ring.begin_from(5), 5U);
+  EXPECT_TRUE(ring.continues_at(2));
+  EXPECT_TRUE(ring.continues_at(3));
+  EXPECT_FALSE(ring.continues_at(4));
+  EXPECT_EQ(ring.entry(3).opcode, 1U) << "that of the message";
+}
+
+TEST(Parts, OfAMessageThatIsBrokenOff) {
+  Ring ring({.history = 4096, .max_message = 100}, 1);
+  EXPECT_FALSE(ring.break_off());
+  append(ring, 20, 1, 1);
+  append_part(ring, Part::first);
+  append_part(ring, Part::more);
+  const auto broken = ring.break_off();
+  ASSERT_TRUE(broken);
+  EXPECT_EQ(broken->first, 2U);
+  EXPECT_EQ(broken->end, 4U);
+  EXPECT_EQ(ring.entry(3).broken_off, 1U);
+  EXPECT_FALSE(ring.message_open());
+  EXPECT_FALSE(ring.break_off()) << "once";
+  ASSERT_EQ(ring.broken_off().size(), 1U);
+  // They are forgotten with the messages.
+  for (int i = 0; i < 100; ++i) append(ring, 2'000, 1, 1);
+  append_part(ring, Part::first);
+  ASSERT_TRUE(ring.break_off());
+  EXPECT_EQ(ring.broken_off().size(), 1U);
+}
+
 TEST(Layout, IsWhatTheDocumentSays) {
   Memory memory(10'000, 1000);
   const auto* base = reinterpret_cast<const std::byte*>(&memory.header());
@@ -150,7 +195,7 @@ TEST(Layout, IsWhatTheDocumentSays) {
     return value;
   };
   EXPECT_EQ(std::memcmp(base, "WKSRING", 8), 0);
-  EXPECT_EQ(word(8) & 0xFFFFFFFFU, 1U) << "version";
+  EXPECT_EQ(word(8) & 0xFFFFFFFFU, 2U) << "version";
   EXPECT_EQ(word(8) >> 32U, 128U) << "bytes of the header";
   EXPECT_EQ(word(24), 1024U) << "index slots";
   EXPECT_EQ(word(32) % 4096, 0U) << "where the data begins";

@@ -40,7 +40,7 @@ class TemporaryFile {
  public:
   explicit TemporaryFile(const std::string& content)
       : path_(std::filesystem::temp_directory_path() /
-              ("script_test." + std::to_string(::getpid()) + "." + std::to_string(counter_++))) {
+              ("script_test." + std::to_string(::getpid()) + "." + std::to_string(counter++))) {
     std::ofstream(path_, std::ios::binary) << content;
   }
   TemporaryFile(const TemporaryFile&) = delete;
@@ -49,7 +49,7 @@ class TemporaryFile {
   [[nodiscard]] std::string path() const { return path_.string(); }
 
  private:
-  static inline int counter_ = 0;
+  static inline int counter = 0;
   std::filesystem::path path_;
 };
 
@@ -108,6 +108,13 @@ TEST(Evaluate, AddsWholeNumbers) {
             "error: add() needs whole numbers of 64 bits, and its second argument is none");
 }
 
+TEST(Evaluate, TakesTheGreaterNumber) {
+  EXPECT_EQ(text("${max(id, 30)} ${max(id, -8)}"), "30 7");
+  EXPECT_EQ(text("${max('007', 5)}"), "7");
+  EXPECT_EQ(text("${max(name, 1)}"),
+            "error: max() needs whole numbers of 64 bits, and its first argument is none");
+}
+
 TEST(Evaluate, TellsOneTimeInManyForms) {
   EXPECT_EQ(text("${time_s()} ${time_ms()} ${time_us()}"),
             "1709210096 1709210096789 1709210096789012");
@@ -154,6 +161,35 @@ TEST(Evaluate, Encodes) {
   EXPECT_EQ(text("${json(bytes)}"),
             "error: json() was given bytes that are not UTF-8; encode them, as with base64()");
   EXPECT_EQ(text("${lower('AbZ\\u00c9')}${upper('abz1')}"), "abz\u00c9ABZ1");
+}
+
+TEST(Evaluate, BuildsBinaryMessages) {
+  EXPECT_EQ(text("${hex_decode('00fFa0')}"), std::string("\0\xff\xa0", 3));
+  EXPECT_EQ(text("${hex_decode('')}|${hex_decode(hex(name))}"), "|Ada \"L\"");
+  for (const std::string wrong : {"0", "0x", "g0", " 1", "-1", "+1"}) {
+    EXPECT_EQ(text("${hex_decode('" + wrong + "')}"),
+              "error: hex_decode() was given what is not hexadecimal")
+        << wrong;
+  }
+  const auto prefix = [](const std::string& kind, std::size_t size) {
+    FixedScope scope;
+    scope.variables = {{"long", std::string(size, 'x')}};
+    const std::string all = value_of("${with_length(long, '" + kind + "')}", scope);
+    EXPECT_TRUE(all.starts_with("error") || all.ends_with(scope.variables["long"]));
+    return all.starts_with("error") ? all : all.substr(0, all.size() - size);
+  };
+  EXPECT_EQ(prefix("uint8", 255), "\xff");
+  EXPECT_EQ(prefix("uint8", 256), "error: with_length() was given more than 'uint8' can count");
+  EXPECT_EQ(prefix("uint16", 258), "\x01\x02");
+  EXPECT_EQ(prefix("uint16", 65'536),
+            "error: with_length() was given more than 'uint16' can count");
+  EXPECT_EQ(prefix("uint32", 65'539), std::string("\0\x01\0\x03", 4));
+  // As the table in MQTT 3.1.1, 2.2.3 has them.
+  EXPECT_EQ(prefix("varint", 0), std::string(1, '\0'));
+  EXPECT_EQ(prefix("varint", 127), "\x7f");
+  EXPECT_EQ(prefix("varint", 128), "\x80\x01");
+  EXPECT_EQ(prefix("varint", 16'383), "\xff\x7f");
+  EXPECT_EQ(prefix("varint", 16'384), "\x80\x80\x01");
 }
 
 TEST(Evaluate, EscapesWithinAJsonString) {
