@@ -88,6 +88,7 @@ class Process final : public ipc::Directory {
   [[nodiscard]] ProcessSample sample_process(const std::vector<HandshakeSample>& handshakes) const;
 
   void keep_order(const config::Config& config);
+  void forget_connections();
   void tell_watchers(void (ipc::DirectoryWatcher::*what)());
   void tell_reload(const config::Difference& difference);
   /// What local apps take, for those who may control the daemon also by user.

@@ -282,7 +282,7 @@ void Process::apply(const config::Difference& difference, const config::Config& 
   config_ = config::after_reload(config_, wanted);
   server_->configure(config_.ipc, {wanted.connections.size(), largest_message(config_)});
   apply_access(wanted);
-  config_.connections = {};
+  forget_connections();
   tell_reload(difference);
   tell_watchers(&ipc::DirectoryWatcher::directory_changed);
 }

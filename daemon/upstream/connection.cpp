@@ -162,7 +162,7 @@ void Connection::close_late_readers() {
 void Connection::configure(const config::Connection& settings, const config::IpcLimits& limits,
                            Renewal renewal) {
   if (stopping_) return;
-  next_settings_ = settings;
+  next_settings_ = std::make_unique<config::Connection>(settings);
   if (renewal == Renewal::new_session && hold_ != Hold::paused) {
     hold_ = Hold::none;
     asked_ = error_name(Error::reconfigured);

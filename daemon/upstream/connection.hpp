@@ -257,8 +257,8 @@ class Connection final : public ipc::Upstream, private ConnectGate {
   std::optional<Refused> refused_;
   unsigned budget_waits_ = 0;  ///< since the last connect that was allowed
 
-  bool cycle_runs_ = false;                          ///< it refers to the settings
-  std::optional<config::Connection> next_settings_;  ///< wait until it does not
+  bool cycle_runs_ = false;                            ///< it refers to the settings
+  std::unique_ptr<config::Connection> next_settings_;  ///< wait until it does not
 
   std::unique_ptr<daemon::Environment::Alarm> renewal_alarm_;
   daemon::TimePoint session_begun_;
