@@ -116,6 +116,7 @@ int Process::run() {
               {"threads", std::to_string(shards_.size())}});
   for (std::size_t index = 1; index < shards_.size(); ++index) shards_[index]->start_thread();
   begin_to_report();
+  give_back_memory();
   first().run();
   for (std::size_t index = 1; index < shards_.size(); ++index) {
     shards_[index]->finish();

@@ -80,6 +80,7 @@ class Process final : public ipc::Directory {
   [[nodiscard]] Shard& first() { return *shards_.front(); }
   void keep_order(const config::Config& config);
   void forget_connections();
+  void give_back_memory();
   void tell_watchers(void (ipc::DirectoryWatcher::*what)());
   void tell_reload(const config::Difference& difference);
   void note_socket(const ipc::SocketNotice& notice);

@@ -1,5 +1,6 @@
 // A new configuration for a daemon that runs: the parts of Process that take it.
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -136,6 +137,13 @@ asio::awaitable<void> Process::serve_orders() {
     const ipc::ReloadAnswer answer = co_await reload_now(orders.front().uid);
     for (const Order& order : orders) order.done(answer);
   }
+  give_back_memory();
+}
+
+/// What a configuration is read into is many times its size, and would be the process' for good:
+/// what lives on lies scattered in it. On the reader's thread, for it takes a while.
+void Process::give_back_memory() {
+  asio::post(reader_, [] { ::malloc_trim(0); });
 }
 
 /// Elsewhere, for a large file takes a while, and a file system may hang. `warnings`
