@@ -13,7 +13,11 @@
 
 #include "cli/commands.hpp"
 #include "cli/escape.hpp"
+#include "cli/installed_configuration.hpp"
 #include "cli/request.hpp"
+#include "cli/schema.hpp"
+#include "config/document.hpp"
+#include "config/file.hpp"
 #include "config/load.hpp"
 
 namespace wskeep::cli {
@@ -22,6 +26,8 @@ namespace {
 
 constexpr std::size_t longest_answer = 4096;
 constexpr std::string_view standard_output = "-";
+/// What systemd/wskeepd.service reads.
+constexpr const char* service_file = "/etc/wskeep/wskeep.yaml";
 
 /// Single quotes: nothing in them means anything but a quote.
 std::string in_yaml(std::string_view text) {
@@ -51,15 +57,47 @@ std::string ask(const Console& console, const std::string& question, const std::
   return answer.substr(begin, answer.find_last_not_of(" \t\r") - begin + 1);
 }
 
+/// What is wrong with a connection of that name and URL, without a place, which only a file has;
+/// empty: nothing.
+std::string problem_of(const std::string& name, const std::string& url) {
+  FirstConfiguration tried;
+  tried.name = name;
+  tried.url = url;
+  tried.socket = "/run/wskeep/wskeep.sock";
+  try {
+    static_cast<void>(config::load_text(write_first_configuration(tried), "-"));
+    return {};
+  } catch (const config::LoadError& error) {
+    return visible(error.problems().front().message);
+  }
+}
+
+/// Asks until the answer does. Wrong ones are told at once, not when all has been asked.
+template <typename Good>
+std::string ask_until(const Console& console, const std::string& question,
+                      const std::string& proposed, const Good& problem) {
+  for (;;) {
+    std::string answer = ask(console, question, proposed);
+    const std::string wrong = problem(answer);
+    if (wrong.empty()) return answer;
+    console.print_error("  " + wrong + "\n");
+  }
+}
+
 FirstConfiguration wanted_by(const InitCommand& command, const Options& options,
                              const Console& console) {
-  FirstConfiguration wanted{command.name,       command.url,     command.subscribe,
-                            command.token_file, command.metrics, options.socket};
+  FirstConfiguration wanted{command.name,    command.url,    command.subscribe, command.token_file,
+                            command.metrics, options.socket, installed_schema()};
   if (wanted.url.empty()) {
     if (!console.input_is_terminal())
       throw CommandError(ExitCode::usage, "which URL? Give --url wss://HOST/PATH");
-    while (wanted.url.empty()) wanted.url = ask(console, "URL to hold (ws:// or wss://)", "");
-    if (wanted.name.empty()) wanted.name = ask(console, "Its name here", name_for(wanted.url));
+    wanted.url = ask_until(console, "URL to hold (ws:// or wss://)", "", [](const auto& url) {
+      return url.empty() ? "there has to be one" : problem_of("trades", url);
+    });
+    if (wanted.name.empty()) {
+      wanted.name = ask_until(console, "Its name here", name_for(wanted.url),
+                              [&wanted](const auto& name) { return problem_of(name, wanted.url); });
+    }
     if (wanted.token_file.empty())
       wanted.token_file = ask(console, "File with a bearer token (none: Enter)", "");
     if (wanted.subscribe.empty())
@@ -69,19 +107,30 @@ FirstConfiguration wanted_by(const InitCommand& command, const Options& options,
   return wanted;
 }
 
-/// Never over a file that is there, unless asked to. Only its owner may read it: it may get
-/// secrets.
+/// Whether nobody has put anything of his own into it.
+bool is_as_installed(const std::string& path) {
+  try {
+    return config::read_regular_file(path, config::largest_file) == installed_configuration;
+  } catch (const config::FileError&) {
+    return false;
+  }
+}
+
+[[noreturn]] void refuse_to_replace(const std::string& path) {
+  throw CommandError(ExitCode::failed, visible(path) +
+                                           " is there already; --force replaces it, or name "
+                                           "another file, or - for standard output");
+}
+
+/// Only its owner and the group may read it: it may get secrets.
 void write_file(const std::string& path, std::string_view text, bool replace) {
   const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (replace ? O_TRUNC : O_EXCL);
   const int file = ::open(path.c_str(), flags, 0640);
-  if (file < 0 && errno == EEXIST) {
-    throw CommandError(ExitCode::failed, visible(path) +
-                                             " is there already; --force replaces it, or name "
-                                             "another file, or - for standard output");
-  }
+  if (file < 0 && errno == EEXIST) refuse_to_replace(path);
   const auto fail = [&path] {
     return CommandError(ExitCode::failed, "cannot write " + visible(path) + ": " +
-                                              std::generic_category().message(errno));
+                                              std::generic_category().message(errno) +
+                                              (errno == EACCES ? ": try it with sudo" : ""));
   };
   if (file < 0) throw fail();
   while (!text.empty()) {
@@ -98,9 +147,15 @@ void write_file(const std::string& path, std::string_view text, bool replace) {
 }
 
 std::string next_steps(const std::string& file, const std::string& name) {
-  return visible(file) + " is written. Next:\n\n  wskeepd --config " + visible(file) +
-         "\n  wskeep list\n  wskeep tail " + visible(name) +
-         "\n\nUnder systemd: put it at /etc/wskeep/wskeep.yaml, then systemctl restart wskeepd.\n";
+  const std::string look = "  wskeep list\n  wskeep tail " + visible(name) + "\n";
+  if (file == service_file) {
+    return file + " is written. Next:\n\n  sudo systemctl restart wskeepd\n" + look +
+           "\nUsers of the group wskeep may do the latter: sudo adduser NAME wskeep, from the next "
+           "login on.\n";
+  }
+  return visible(file) + " is written. Next:\n\n  wskeepd --config " + visible(file) + "\n" + look +
+         "\nUnder systemd: put it at " + std::string(service_file) +
+         ", then sudo systemctl restart wskeepd.\n";
 }
 
 }  // namespace
@@ -132,7 +187,9 @@ std::string name_for(const std::string& url) {
 }
 
 std::string write_first_configuration(const FirstConfiguration& wanted) {
-  std::string text =
+  std::string text;
+  if (!wanted.schema.empty()) text += "# yaml-language-server: $schema=" + wanted.schema + "\n\n";
+  text +=
       "# What wskeepd holds. Every key: docs/configuration.md, or `man wskeep.yaml`.\n"
       "# `wskeep check FILE` says what is wrong with it; `wskeep diff` and `wskeep reload` apply "
       "it.\n\n";
@@ -168,6 +225,10 @@ std::string write_first_configuration(const FirstConfiguration& wanted) {
 }
 
 ExitCode run_init(const Options& options, const InitCommand& command, const Console& console) {
+  // Before anything is asked. What comes to be there meanwhile is not replaced either.
+  const bool replace = command.force || is_as_installed(command.file);
+  if (!replace && command.file != standard_output && ::access(command.file.c_str(), F_OK) == 0)
+    refuse_to_replace(command.file);
   const FirstConfiguration wanted = wanted_by(command, options, console);
   const std::string text = write_first_configuration(wanted);
   try {
@@ -181,7 +242,7 @@ ExitCode run_init(const Options& options, const InitCommand& command, const Cons
     console.print(text);
     return ExitCode::ok;
   }
-  write_file(command.file, text, command.force);
+  write_file(command.file, text, replace);
   console.print(next_steps(command.file, wanted.name));
   return ExitCode::ok;
 }

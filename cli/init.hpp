@@ -12,6 +12,7 @@ struct FirstConfiguration {
   std::string token_file;  ///< holds a bearer token; empty: none
   std::string metrics;     ///< ADDRESS:PORT; empty: none
   std::string socket;      ///< of local programs
+  std::string schema{};    ///< for editors: a file; empty: none
 };
 
 /// A name for the connection: the part of the host that says most. `trades` where there is none.

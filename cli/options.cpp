@@ -111,6 +111,7 @@ class Parser {
   DryRunCommand dry_run_;
   std::string at_most_ = "30s";
   HealthCommand health_;
+  SchemaCommand schema_;
   InitCommand init_;
 };
 
@@ -375,10 +376,16 @@ void Parser::add_dry_run() {
 void Parser::add_rest() {
   CLI::App* check = add("check", "Check a configuration without touching the daemon");
   check->add_option("FILE", check_.file, "The configuration")->required()->type_name("");
+  check
+      ->add_option("--user", check_.user,
+                   "Check with the rights of the user that will run wskeepd (root only)")
+      ->type_name("NAME");
+  check->add_flag("--strict", check_.strict, "Warnings count too: exit code 5 (not notes)");
   add("status", "The daemon itself");
   CLI::App* health = add("health", "Whether the daemon answers; silent where it does");
   health->add_flag("--ready", health_.ready, "Whether all connections are ready, too");
-  add("schema", "The configuration as a JSON Schema, for editors");
+  CLI::App* schema = add("schema", "The configuration as a JSON Schema, for editors");
+  schema->add_flag("--conf-d", schema_.further, "Of a file in conf.d instead of the main one");
   add("reload", "Have the daemon read its configuration anew; a broken one changes nothing");
   CLI::App* diff = add("diff", "What a reload would do");
   diff->add_option("FILE", diff_.file, "A configuration, instead of the daemon's own file")
@@ -417,7 +424,7 @@ Command Parser::command() const {
     return dry_run;
   }
   if (name == "health") return health_;
-  if (name == "schema") return SchemaCommand{};
+  if (name == "schema") return schema_;
   if (name == "init") return init_;
   SendCommand send = send_;
   if (text_option_->count() > 0) send.text = text_;

@@ -74,6 +74,8 @@ struct SendCommand {
 
 struct CheckCommand {
   std::string file;
+  std::string user;     ///< with whose rights; empty: with those that it has
+  bool strict = false;  ///< warnings count
 };
 
 struct StatusCommand {};
@@ -88,7 +90,9 @@ struct HealthCommand {
   bool ready = false;  ///< all connections too, not only the daemon
 };
 
-struct SchemaCommand {};
+struct SchemaCommand {
+  bool further = false;  ///< of a file in conf.d
+};
 
 struct InitCommand {
   std::string file = "wskeep.yaml";  ///< `-`: standard output

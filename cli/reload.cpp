@@ -1,5 +1,8 @@
 #include <boost/json.hpp>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "cli/commands.hpp"
 #include "cli/escape.hpp"
@@ -73,24 +76,38 @@ class Rendering {
   std::string text_;
 };
 
-/// The problems of a configuration, one a line; `name` is what to call the text that was sent.
-std::string problems_text(const object& answer, const std::string& name) {
-  std::string text;
-  const auto* problems = array_of(answer, "problems");
-  if (problems == nullptr) return text;
+/// Problems or warnings of a configuration; `name` is what to call the text that was sent.
+std::vector<std::string> lines_of(const object& answer, std::string_view key,
+                                  const std::string& name) {
+  std::vector<std::string> lines;
+  const auto* problems = array_of(answer, key);
+  if (problems == nullptr) return lines;
   for (const boost::json::value& each : *problems) {
     const object* problem = each.if_object();
     if (problem == nullptr) continue;
     std::string file = text_of(*problem, "file");
     if (!name.empty() && file == "-") file = name;
-    text += visible(config::Problem{.file = std::move(file),
-                                    .line = count_of(*problem, "line").value_or(0),
-                                    .column = count_of(*problem, "column").value_or(0),
-                                    .key = text_of(*problem, "key"),
-                                    .message = text_of(*problem, "message")}
-                        .text()) +
-            "\n";
+    lines.push_back(visible(config::Problem{.file = std::move(file),
+                                            .line = count_of(*problem, "line").value_or(0),
+                                            .column = count_of(*problem, "column").value_or(0),
+                                            .key = text_of(*problem, "key"),
+                                            .message = text_of(*problem, "message")}
+                                .text()));
   }
+  return lines;
+}
+
+std::string problems_text(const object& answer, const std::string& name) {
+  std::string text;
+  for (const std::string& line : lines_of(answer, "problems", name)) text += line + "\n";
+  return text;
+}
+
+/// Told beside the outcome, whatever that is: they are of no concern to who reads the outcome.
+std::string warnings_text(const object& answer, const std::string& name, bool colors) {
+  std::string text;
+  for (const std::string& line : lines_of(answer, "warnings", name))
+    text += paint("warning:", Color::yellow, colors) + " " + line + "\n";
   return text;
 }
 
@@ -105,6 +122,7 @@ ExitCode ask(const Options& options, const Console& console, const std::string& 
     console.print(response.body);
   } else if (response.status == 200) {
     console.print(render_reload(response.body, console.output_colors()));
+    console.print_error(warnings_text(parse_object(response.body), sent, console.error_colors()));
   } else {
     const object answer = parse_object(response.body);
     console.print_error(problems_text(answer, sent));

@@ -34,7 +34,8 @@ CommandError refused(const ipc::Refusal& refusal, std::string_view connection) {
                                          "', or you have no right to it (wskeep list shows those "
                                          "you may see)"};
   }
-  if (refusal.status() == 403 && !connection.empty()) {
+  if (refusal.status() == 403) {
+    if (connection.empty()) return {ExitCode::no_connection, refusal.what()};
     return {ExitCode::no_connection,
             std::string(connection) + ": you have no right to do that: " + refusal.what()};
   }

@@ -1,9 +1,12 @@
 #include "cli/schema.hpp"
 
 #include <boost/json.hpp>
+#include <filesystem>
 #include <string_view>
+#include <system_error>
 
 #include "cli/commands.hpp"
+#include "cli/session_schema.hpp"
 #include "config/keys.hpp"
 
 namespace wskeep::cli {
@@ -95,14 +98,25 @@ struct ValueSchema {
   json::object operator()(const HostRatesValue& /*value*/) const {
     return map_of((*this)(RateValue{}));
   }
-  json::object operator()(const SessionValue& /*value*/) const {
-    return any_of({json::object{{"type", "object"}}, reference_to("off")});
-  }
+  json::object operator()(const SessionValue& /*value*/) const { return session_schema(); }
   json::object operator()(const SocketsValue& /*value*/) const {
-    return list_of(json::object{{"type", "object"}});
+    const json::object principals = (*this)(PrincipalsValue{});
+    const json::object access =
+        closed_map({{"subscribe", principals}, {"publish", principals}, {"control", principals}});
+    json::object socket = closed_map({{"path", reference_to("text")},
+                                      {"mode", (*this)(ModeValue{})},
+                                      {"group", reference_to("text")},
+                                      {"access", access}});
+    socket["required"] = json::array({"path"});
+    return list_of(std::move(socket));
   }
 
  private:
+  static json::object closed_map(json::object properties) {
+    return {
+        {"type", "object"}, {"properties", std::move(properties)}, {"additionalProperties", false}};
+  }
+
   static json::object texts() { return list_of(reference_to("text")); }
 
   static json::object one_of(const std::vector<std::string_view>& names) {
@@ -148,42 +162,57 @@ void add_key(json::object& root, const Key& key) {
 }
 
 json::object definitions() {
-  return {
+  json::object all{
       {"scalar", {{"type", {"string", "number", "boolean"}}}},
       {"text", {{"type", {"string", "number", "boolean"}}}},
       {"off", {{"enum", {"off", false, 0}}}},
       {"placeholder", {{"type", "string"}, {"pattern", R"(\$\{(env|file|credential):)"}}},
   };
+  const json::object session = session_definitions();
+  all.insert(session.begin(), session.end());
+  return all;
 }
 
 }  // namespace
 
-std::string configuration_schema() {
+std::string configuration_schema(SchemaOf file) {
   json::object root = empty_map();
   json::object defaults = empty_map();
   json::object connection = empty_map();
   for (const Key& key : all_keys()) {
-    if (key.scope == Scope::top) add_key(root, key);
+    if (key.scope == Scope::top && file == SchemaOf::main) add_key(root, key);
     if (key.scope == Scope::inherited) add_key(defaults, key);
     if (key.scope != Scope::top) add_key(connection, key);
   }
   connection["required"] = json::array({"url"});
   json::object& keys = root.at("properties").as_object();
-  keys["defaults"] = std::move(defaults);
+  if (file == SchemaOf::main) {
+    defaults["description"] = "Holds for every connection that does not say otherwise";
+    keys["defaults"] = std::move(defaults);
+  }
   keys["connections"] = json::object{{"type", "object"},
-                                     {"minProperties", 1},
+                                     {"description", "What is held, by name"},
                                      {"propertyNames", pattern(connection_name_pattern)},
                                      {"additionalProperties", std::move(connection)}};
+  if (file == SchemaOf::main) keys.at("connections").as_object()["minProperties"] = 1;
   json::object schema{{"$schema", "https://json-schema.org/draft/2020-12/schema"},
-                      {"title", "wskeep.yaml"},
+                      {"title", file == SchemaOf::main ? "wskeep.yaml" : "conf.d/*.yaml of wskeep"},
                       {"$defs", definitions()}};
   schema.insert(root.begin(), root.end());
   return json::serialize(schema) + "\n";
 }
 
-ExitCode run_schema(const Options& /*options*/, const SchemaCommand& /*command*/,
+std::string installed_schema() {
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error) return {};
+  const auto file = program.parent_path().parent_path() / "share" / "wskeep" / "wskeep.schema.json";
+  return std::filesystem::is_regular_file(file, error) ? file.string() : std::string();
+}
+
+ExitCode run_schema(const Options& /*options*/, const SchemaCommand& command,
                     const Console& console) {
-  console.print(configuration_schema());
+  console.print(configuration_schema(command.further ? SchemaOf::further : SchemaOf::main));
   return ExitCode::ok;
 }
 

@@ -186,6 +186,13 @@ Authority parse_authority(std::string_view text) {
   return authority;
 }
 
+std::string host_and_port(std::string_view host, std::uint16_t port) {
+  const bool ipv6 = host.find(':') != std::string_view::npos;
+  std::string text;
+  text.append(ipv6 ? "[" : "").append(host).append(ipv6 ? "]:" : ":");
+  return text + std::to_string(port);
+}
+
 std::string parse_host_name(std::string_view text) {
   return parse_name(text);
 }

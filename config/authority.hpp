@@ -20,6 +20,9 @@ void check_url_characters(std::string_view text);
 /// Takes what stands between "//" and the path.
 [[nodiscard]] Authority parse_authority(std::string_view text);
 
+/// HOST:PORT, with an IPv6 address in brackets.
+[[nodiscard]] std::string host_and_port(std::string_view host, std::uint16_t port);
+
 /// A host name or an IPv4 address, in lower case.
 [[nodiscard]] std::string parse_host_name(std::string_view text);
 

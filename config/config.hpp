@@ -191,6 +191,8 @@ struct ResolveOverride {
   friend bool operator==(const ResolveOverride&, const ResolveOverride&) = default;
 };
 
+enum class LogLevel : std::uint8_t { trace, debug, info, warning, error };
+
 struct SessionScript;  // config/session.hpp
 
 /// Everything that can stand under `defaults` as well as in a connection.
@@ -219,8 +221,9 @@ struct ConnectionSettings {
   std::shared_ptr<const SessionScript> session{};  ///< null: nothing is said or awaited
   Milliseconds patience{100};  ///< how long a reader about to be lapped may hold upstream up
   Gap gap = Gap::close;
-  PublishLimits publish;  ///< of all local apps together
-  Access access;          ///< nothing: what `ipc.access` says
+  PublishLimits publish;                ///< of all local apps together
+  Access access;                        ///< nothing: what `ipc.access` says
+  std::optional<LogLevel> log_level{};  ///< of what is logged about it; nothing: `log.level`
 };
 
 struct Connection {
@@ -272,12 +275,14 @@ struct Metrics {
   std::string listen;  ///< ADDRESS:PORT; empty: only on the local socket
 };
 
-enum class LogLevel : std::uint8_t { trace, debug, info, warning, error };
-enum class LogFormat : std::uint8_t { text, json };
+/// `automatic`: journald where stderr goes to systemd's journal, else text.
+enum class LogFormat : std::uint8_t { automatic, text, json, journald };
 
 struct Log {
   LogLevel level = LogLevel::info;
-  LogFormat format = LogFormat::text;
+  LogFormat format = LogFormat::automatic;
+  Rate rate{20, Milliseconds{10'000}};  ///< lines of one kind about one connection
+  std::uint64_t queue = 1U << 20U;      ///< bytes of lines that wait to be written
 };
 
 /// Limits of connecting that span connections.

@@ -13,13 +13,17 @@ namespace {
 /// Of a connection's keys, those that nobody has to connect anew for.
 constexpr auto changed_in_place = std::to_array<std::string_view>(
     {"timeouts.", "fallback.", "resolve", "reconnect.", "keepalive.", "redirects", "send_buffer",
-     "lifetime", "patience", "gap", "send", "outbox.", "publish_rate", "publish_bytes", "access."});
+     "lifetime", "patience", "gap", "send", "outbox.", "publish_rate", "publish_bytes", "access.",
+     "log_level"});
 
 constexpr auto changes_the_ring = std::to_array<std::string_view>({"history", "max_message"});
 
 /// Of the keys at the top, those that the running daemon can follow.
 constexpr auto changed_at_once = std::to_array<std::string_view>(
-    {"ipc.limits.", "ipc.access.", "ipc.allow_origin", "log.level", "connects.", "shutdown"});
+    {"ipc.limits.", "ipc.access.", "ipc.allow_origin", "log.", "connects.", "shutdown"});
+
+/// And of these groups, those that it cannot: the ring of events is made once.
+constexpr auto changed_at_next_start = std::to_array<std::string_view>({"ipc.limits.events"});
 
 /// An entry that ends with a dot stands for a whole group.
 bool lists(std::span<const std::string_view> entries, std::string_view path) {
@@ -122,8 +126,11 @@ ByName by_name(const Config& config) {
 }  // namespace
 
 Effect effect_of(const Key& key) {
-  if (key.scope == Scope::top)
-    return lists(changed_at_once, key.path) ? Effect::in_place : Effect::next_start;
+  if (key.scope == Scope::top) {
+    const bool at_once =
+        lists(changed_at_once, key.path) && !lists(changed_at_next_start, key.path);
+    return at_once ? Effect::in_place : Effect::next_start;
+  }
   if (lists(changes_the_ring, key.path)) return Effect::new_ring;
   return lists(changed_in_place, key.path) ? Effect::in_place : Effect::new_session;
 }
@@ -159,7 +166,6 @@ Config after_reload(const Config& running, Config wanted) {
   wanted.ipc.limits.events = running.ipc.limits.events;
   wanted.ipc.sockets = with_access_of(running.ipc.sockets, wanted.ipc.sockets);
   wanted.metrics = running.metrics;
-  wanted.log.format = running.log.format;
   wanted.threads = running.threads;
   wanted.state_directory = running.state_directory;
   wanted.core_dumps = running.core_dumps;

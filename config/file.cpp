@@ -15,6 +15,21 @@ namespace {
   throw FileError(std::generic_category().message(error));
 }
 
+/// `way`: it is a folder on its path that cannot be entered, not the file that cannot be read.
+/// Names are not looked up: this may be asked on a thread that must not wait.
+[[noreturn]] void fail(int error, const std::string& path, bool way) {
+  if (error != EACCES) fail(error);
+  const std::string whom =
+      std::generic_category().message(error) + " for uid " + std::to_string(::geteuid()) + ": ";
+  // Where the service's own sandbox hides a folder, the folder's rights say nothing of it.
+  if (way) {
+    throw FileError(whom + "a folder on the way to it is closed (namei -l " + path +
+                    "); for the service wskeepd, /home and /root are: keep it in /etc/wskeep");
+  }
+  throw FileError(whom + "for the service wskeepd, `chgrp wskeep " + path + "` and `chmod 640 " +
+                  path + "` open it");
+}
+
 class Descriptor {
  public:
   explicit Descriptor(int number) : number_(number) {}
@@ -41,12 +56,12 @@ int open_regular(const std::string& path) {
   }
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) {
-    fail(errno);
+    fail(errno, path, true);
   }
   require_regular(status);
   const int number = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (number < 0) {
-    fail(errno);
+    fail(errno, path, false);
   }
   return number;
 }

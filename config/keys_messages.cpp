@@ -8,6 +8,20 @@ std::string read_subprotocol(std::string& name) {
   return subprotocol_error(name);
 }
 
+/// A level, or none of its own.
+ChoiceValue log_level() {
+  return {{"inherit", "trace", "debug", "info", "warning", "error"},
+          [](Draft& draft) {
+            const auto& level = draft.connection.settings.log_level;
+            return level ? static_cast<std::size_t>(*level) + 1 : 0;
+          },
+          [](Draft& draft, std::size_t index) {
+            auto& level = draft.connection.settings.log_level;
+            level.reset();
+            if (index > 0) level = static_cast<LogLevel>(index - 1);
+          }};
+}
+
 }  // namespace
 
 void add_upgrade(std::vector<Key>& keys) {
@@ -78,6 +92,8 @@ void add_messages(std::vector<Key>& keys) {
   add("access.control",
       PrincipalsValue{MEMBER(std::optional<Principals>, connection.settings.access.control)},
       "Who may reconnect, pause and resume; none: whom `ipc.access.control` names");
+  add("log_level", log_level(),
+      "Least important entries to write about the connection; inherit: as `log.level` says");
   add("session", SessionValue{},
       "What is said to upstream and awaited of it; merged key by key with that under `defaults`");
 }

@@ -117,8 +117,14 @@ void add_top(std::vector<Key>& keys) {
   add("log.level",
       choice({"trace", "debug", "info", "warning", "error"}, MEMBER(LogLevel, config.log.level)),
       "Least important entries to write");
-  add("log.format", choice({"text", "json"}, MEMBER(LogFormat, config.log.format)),
-      "For people or for programs");
+  add("log.format",
+      choice({"auto", "text", "json", "journald"}, MEMBER(LogFormat, config.log.format)),
+      "For people, for programs, or fields of systemd's journal; auto: journald where stderr goes "
+      "to the journal, else text");
+  add("log.rate", RateValue{MEMBER(Rate, config.log.rate)},
+      "Lines of any one kind about any one connection; further ones are counted and left out");
+  add("log.queue", SizeValue{MEMBER(std::uint64_t, config.log.queue), 64 * kib, gib},
+      "Lines that wait to be written; when nobody takes them the oldest are dropped");
   add("threads", CountValue{MEMBER(std::uint32_t, config.threads), 1, 64},
       "Threads that connections are spread over");
   add("connects.per_host", RateValue{MEMBER(Rate, config.connects.per_host)},

@@ -140,6 +140,7 @@ class Loader {
 
   void read_connection(const Element& name, const Element& node) {
     const std::string path = joined_key("connections", name.value);
+    problems_.found(path, name.place);
     if (!is_connection_name(name.value)) {
       problems_.add(name.place, path,
                     std::string("is not the name of a connection; allowed: ") + name_rule);
@@ -176,6 +177,7 @@ class Loader {
   void read_entry(const Element& key, const Element& node, const Section& section) {
     const std::string table_path = within(section.group, key.value);
     const std::string path = joined_key(section.path, key.value);
+    problems_.found(path, key.place);
     if (const Key* const known = find_key(table_path, section)) {
       const bool good = read_value(*known, node, path, draft_, problems_);
       section.origins.insert_or_assign(table_path, Origin{node.place, path, false, good});
@@ -309,8 +311,8 @@ std::vector<std::filesystem::path> further_files(const std::filesystem::path& fi
 
 }  // namespace
 
-Config load_text(std::string_view yaml, const std::string& file) {
-  Problems problems(file);
+Config load_text(std::string_view yaml, const std::string& file, Places* places) {
+  Problems problems(file, places);
   Loader loader(problems);
   const std::optional<Element> document = parse_file(std::string(yaml), 1, problems);
   if (document) {
@@ -321,15 +323,20 @@ Config load_text(std::string_view yaml, const std::string& file) {
   return config;
 }
 
-Config load_file(const std::filesystem::path& file) {
-  Problems problems(file.string());
+Config load_file(const std::filesystem::path& file, Places* places) {
+  Problems problems(file.string(), places);
   Loader loader(problems);
   const auto read = [&](const std::filesystem::path& from,
                         std::size_t number) -> std::optional<Element> {
     try {
       return parse_file(read_regular_file(from.string(), largest_file), number, problems);
     } catch (const FileError& error) {
-      problems.add({}, "", error.what());
+      std::error_code unknown;
+      const bool missing = number == 1 && !std::filesystem::exists(from, unknown) && !unknown;
+      problems.add(
+          {}, "",
+          error.what() + (missing ? "; `wskeep init " + from.string() + "` writes a first one"
+                                  : std::string()));
       return std::nullopt;
     }
   };

@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -34,12 +36,24 @@ class LoadError : public std::runtime_error {
   std::vector<Problem> problems_;
 };
 
+/// Where a value stands in a file.
+struct Whereabouts {
+  std::string file;
+  std::size_t line = 0;
+  std::size_t column = 0;
+};
+
+/// Of each value that was given, by its key with its parents: `defaults.tls.key`,
+/// `connections.trades.session.prepare[0].command`.
+using Places = std::map<std::string, Whereabouts, std::less<>>;
+
 /// Reads and checks a whole file, and with it `conf.d/*.yaml` beside it, in the order of their
 /// names: more connections, to which the file's defaults apply. Throws LoadError with every problem
-/// they have, in the order of the files.
-[[nodiscard]] Config load_file(const std::filesystem::path& file);
+/// they have, in the order of the files. `places`, where it is given, gets where all that stands.
+[[nodiscard]] Config load_file(const std::filesystem::path& file, Places* places = nullptr);
 
 /// The same for text that is in memory; `file` is the name that problems carry.
-[[nodiscard]] Config load_text(std::string_view yaml, const std::string& file);
+[[nodiscard]] Config load_text(std::string_view yaml, const std::string& file,
+                               Places* places = nullptr);
 
 }  // namespace wskeep::config

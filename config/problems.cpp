@@ -42,10 +42,10 @@ std::string Problem::text() const {
   if (line != 0) {
     result += ":" + std::to_string(line) + ":" + std::to_string(column);
   }
-  if (!key.empty()) {
-    result += ": " + key;
+  for (const std::string& part : {key, message}) {
+    result += (result.empty() || part.empty() ? "" : ": ") + part;
   }
-  return result + ": " + message;
+  return result;
 }
 
 LoadError::LoadError(std::vector<Problem> problems)
@@ -72,6 +72,14 @@ void Problems::add(Place place, std::string key, std::string message) {
   }
   problems_.push_back(
       {number, {file(number), place.line, place.column, std::move(key), std::move(message)}});
+}
+
+void Problems::found(const std::string& key, Place place) {
+  if (places_ == nullptr) {
+    return;
+  }
+  const std::size_t number = place.file == 0 ? files_.size() : place.file;
+  places_->insert_or_assign(key, Whereabouts{file(number), place.line, place.column});
 }
 
 void Problems::throw_if_any() const {

@@ -21,7 +21,10 @@ struct Place {
 /// Collects what is wrong with a configuration of one file or several.
 class Problems {
  public:
-  explicit Problems(std::string file) { enter(std::move(file)); }
+  /// `places` gets where values stand; nullptr: nobody wants to know.
+  explicit Problems(std::string file, Places* places = nullptr) : places_(places) {
+    enter(std::move(file));
+  }
 
   /// From now on another file is read. Its number, from 1 on.
   std::size_t enter(std::string file);
@@ -40,6 +43,9 @@ class Problems {
   /// A problem that is already there is not added again. Those over a limit are only counted.
   void add(Place place, std::string key, std::string message);
 
+  /// There is a value under that key.
+  void found(const std::string& key, Place place);
+
   [[nodiscard]] bool empty() const noexcept { return problems_.empty(); }
 
   /// Throws LoadError with all of them in the order of the files, if there are any.
@@ -55,6 +61,7 @@ class Problems {
     Problem problem;
   };
 
+  Places* places_ = nullptr;
   std::vector<File> files_;
   std::vector<Listed> problems_;
   std::size_t not_listed_ = 0;

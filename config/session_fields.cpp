@@ -39,9 +39,8 @@ bool has_key(const Element& map, std::string_view name) {
   return std::ranges::find(map.keys, name, &Element::value) != map.keys.end();
 }
 
-void SessionFields::map(const Field& field, Names allowed,
+void SessionFields::map(const Field& field, const Names& names,
                         const std::function<void(std::string_view, const Field&)>& visit) const {
-  const std::vector<std::string_view> names(allowed);
   entries(field, "map of " + joined(names, "and"), [&](const Element& key, const Field& value) {
     if (std::ranges::find(names, key.value) == names.end()) {
       problems_.add(
@@ -59,7 +58,9 @@ void SessionFields::entries(const Field& field, const std::string& allowed,
     return;
   }
   for_each_entry(field.node, field.path, problems_, [&](const Element& key, const Element& value) {
-    visit(key, Field{value, joined_key(field.path, key.value)});
+    const std::string path = joined_key(field.path, key.value);
+    problems_.found(path, key.place);
+    visit(key, Field{value, path});
   });
 }
 
@@ -120,8 +121,7 @@ bool SessionFields::flag(const Field& field) const {
   return choice(field, {"false", "true"}) == 1;
 }
 
-std::size_t SessionFields::choice(const Field& field, Names names) const {
-  const std::vector<std::string_view> all(names);
+std::size_t SessionFields::choice(const Field& field, const Names& all) const {
   const std::optional<std::string> value = text(field, joined(all, "or"));
   const auto found = value ? std::ranges::find(all, *value) : all.end();
   if (found != all.end()) {
@@ -205,7 +205,8 @@ bool SessionFields::rule_key(std::string_view name, const Field& field, MessageR
   } else if (name == "contains") {
     rule.contains = filled_text(field, "text");
   } else if (name == "opcode") {
-    rule.opcode = static_cast<MessageRule::Opcode>(choice(field, {"any", "text", "binary"}));
+    rule.opcode =
+        static_cast<MessageRule::Opcode>(choice(field, session_choices(SessionMap::rule, name)));
     check_expression(field, rule);
   } else {
     return false;
@@ -216,7 +217,7 @@ bool SessionFields::rule_key(std::string_view name, const Field& field, MessageR
 MessageRule SessionFields::rule(const Field& field) const {
   MessageRule rule;
   bool given = false;
-  map(field, {"json", "exists", "absent", "text", "contains", "opcode"},
+  map(field, SessionMap::rule,
       [&](std::string_view name, const Field& value) { given = rule_key(name, value, rule); });
   if (!given && field.node.kind == Element::Kind::map && field.node.items.empty()) {
     complain(field, "is empty; allowed: json, exists, absent, text, contains and opcode");

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +9,7 @@
 #include "config/document.hpp"
 #include "config/problems.hpp"
 #include "config/session.hpp"
+#include "config/session_keys.hpp"
 
 namespace wskeep::config {
 
@@ -31,11 +31,15 @@ class SessionFields {
     problems_.add(field.node.place, field.path, message);
   }
 
-  using Names = std::initializer_list<std::string_view>;
+  using Names = std::vector<std::string_view>;
 
   /// Calls `visit` with each of a map's keys that is among `allowed`, and its value.
-  void map(const Field& field, Names allowed,
+  void map(const Field& field, const Names& allowed,
            const std::function<void(std::string_view, const Field&)>& visit) const;
+  void map(const Field& field, SessionMap allowed,
+           const std::function<void(std::string_view, const Field&)>& visit) const {
+    map(field, session_key_names(allowed), visit);
+  }
 
   /// Likewise for a map whose keys are the user's.
   void entries(const Field& field, const std::string& allowed,
@@ -54,7 +58,8 @@ class SessionFields {
   [[nodiscard]] Milliseconds duration(const Field& field, Milliseconds least, Milliseconds most,
                                       std::string_view or_else = {}) const;
   [[nodiscard]] bool flag(const Field& field) const;
-  [[nodiscard]] std::size_t choice(const Field& field, Names names) const;
+  /// The index of the name that it is.
+  [[nodiscard]] std::size_t choice(const Field& field, const Names& names) const;
   [[nodiscard]] JsonPointer pointer(const Field& field) const;
 
   /// A key of a rule for messages; false: `name` is none of them.

@@ -28,9 +28,7 @@ class Reader {
   std::shared_ptr<const SessionScript> read() {
     for (const SessionSource& source : sources_) {
       // Unknown keys are told wherever they stand.
-      fields_.map({*source.node, source.path},
-                  {"variables", "prepare", "open", "resume", "resume_url", "insecure_url",
-                   "heartbeat", "replies", "remember", "forget", "goodbye", "refuse", "close"},
+      fields_.map({*source.node, source.path}, SessionMap::session,
                   [&](std::string_view name, const Field& field) {
                     if (name == "variables") {
                       script_.variables = fields_.constants(field, std::move(script_.variables));
@@ -98,7 +96,7 @@ class Reader {
   }
 
   void read_forget(const Field& field) {
-    fields_.map(field, {"close", "status"}, [&](std::string_view name, const Field& value) {
+    fields_.map(field, SessionMap::forget, [&](std::string_view name, const Field& value) {
       if (name == "close") {
         script_.forget_on_close = read_codes(value, fields_, 1000, 4999);
       } else {
@@ -115,59 +113,64 @@ class Reader {
     }
   }
 
+  /// What the table says is needed.
+  void require(const Field& field, SessionMap map) {
+    for (const SessionKey& key : session_keys(map)) {
+      if (key.required) {
+        require(field, key.name);
+      }
+    }
+  }
+
   void read_heartbeat(const Field& field) {
     Heartbeat heartbeat;
-    fields_.map(
-        field, {"every", "send", "binary", "set", "expect", "within", "jitter_first", "idle_only"},
-        [&](std::string_view name, const Field& value) {
-          if (name == "every") {
-            heartbeat.every = fields_.text_template(value);
-            const bool fixed = value.node.kind == Element::Kind::scalar &&
-                               value.node.value.find("${") == std::string::npos;
-            if (fixed) {
-              static_cast<void>(fields_.duration(value, SessionScript::shortest_beat,
-                                                 SessionScript::longest_beat));
-            }
-          } else if (name == "send") {
-            heartbeat.message.text = fields_.message_template(value);
-          } else if (name == "binary") {
-            heartbeat.message.binary = fields_.flag(value);
-          } else if (name == "set") {
-            heartbeat.set = fields_.assignments(value, {});
-          } else if (name == "expect") {
-            heartbeat.expect = fields_.rule(value);
-          } else if (name == "within") {
-            heartbeat.within = fields_.duration(value, shortest, hour);
-            if (!has_key(field.node, "expect")) {
-              fields_.complain(value, "has no use without 'expect': what is awaited so long");
-            }
-          } else if (name == "jitter_first") {
-            heartbeat.jitter_first = fields_.flag(value);
-          } else {
-            heartbeat.idle_only = fields_.flag(value);
-          }
-        });
-    require(field, "every");
-    require(field, "send");
+    fields_.map(field, SessionMap::heartbeat, [&](std::string_view name, const Field& value) {
+      if (name == "every") {
+        heartbeat.every = fields_.text_template(value);
+        const bool fixed = value.node.kind == Element::Kind::scalar &&
+                           value.node.value.find("${") == std::string::npos;
+        if (fixed) {
+          static_cast<void>(
+              fields_.duration(value, SessionScript::shortest_beat, SessionScript::longest_beat));
+        }
+      } else if (name == "send") {
+        heartbeat.message.text = fields_.message_template(value);
+      } else if (name == "binary") {
+        heartbeat.message.binary = fields_.flag(value);
+      } else if (name == "set") {
+        heartbeat.set = fields_.assignments(value, {});
+      } else if (name == "expect") {
+        heartbeat.expect = fields_.rule(value);
+      } else if (name == "within") {
+        heartbeat.within = fields_.duration(value, shortest, hour);
+        if (!has_key(field.node, "expect")) {
+          fields_.complain(value, "has no use without 'expect': what is awaited so long");
+        }
+      } else if (name == "jitter_first") {
+        heartbeat.jitter_first = fields_.flag(value);
+      } else {
+        heartbeat.idle_only = fields_.flag(value);
+      }
+    });
+    require(field, SessionMap::heartbeat);
     script_.heartbeat = std::move(heartbeat);
   }
 
   void read_reply(const Field& field) {
     Reply reply;
     std::optional<Field> set;
-    fields_.map(field, {"on", "send", "binary", "set"},
-                [&](std::string_view name, const Field& value) {
-                  if (name == "on") {
-                    reply.on = fields_.rule(value);
-                  } else if (name == "send") {
-                    reply.message.text = fields_.message_template(value);
-                  } else if (name == "binary") {
-                    reply.message.binary = fields_.flag(value);
-                  } else {
-                    set.emplace(value);
-                  }
-                });
-    require(field, "on");
+    fields_.map(field, SessionMap::reply, [&](std::string_view name, const Field& value) {
+      if (name == "on") {
+        reply.on = fields_.rule(value);
+      } else if (name == "send") {
+        reply.message.text = fields_.message_template(value);
+      } else if (name == "binary") {
+        reply.message.binary = fields_.flag(value);
+      } else {
+        set.emplace(value);
+      }
+    });
+    require(field, SessionMap::reply);
     if (set) {
       reply.set = fields_.assignments(*set, {&reply.on});
     } else {
@@ -192,9 +195,10 @@ class Reader {
     if (field.node.kind == Element::Kind::scalar) {
       value.emplace(field);
     } else {
-      fields_.map(field, {"on", "value", "keep"}, [&](std::string_view key, const Field& one) {
+      fields_.map(field, SessionMap::remembered, [&](std::string_view key, const Field& one) {
         if (key == "keep") {
-          remembered.over_restart = fields_.choice(one, {"session", "restart"}) == 1;
+          remembered.over_restart =
+              fields_.choice(one, session_choices(SessionMap::remembered, key)) == 1;
         } else if (key == "on") {
           on = true;
           remembered.on = fields_.rule(one);
@@ -202,7 +206,7 @@ class Reader {
           value.emplace(one);
         }
       });
-      require(field, "value");
+      require(field, SessionMap::remembered);
     }
     if (value) {
       remembered.value = fields_.value_of_message(*value, {&remembered.on});
@@ -223,7 +227,7 @@ class Reader {
 
   void read_goodbye(const Field& field) {
     Goodbye goodbye;
-    fields_.map(field, {"on", "renew", "resume"}, [&](std::string_view name, const Field& value) {
+    fields_.map(field, SessionMap::goodbye, [&](std::string_view name, const Field& value) {
       if (name == "on") {
         goodbye.on = fields_.rule(value);
       } else if (name == "resume") {
@@ -232,12 +236,12 @@ class Reader {
         goodbye.renew_after = fields_.duration(value, shortest, day, "now, or ");
       }
     });
-    require(field, "on");
+    require(field, SessionMap::goodbye);
     script_.goodbye.push_back(std::move(goodbye));
   }
 
   void read_close(const Field& field) {
-    fields_.map(field, {"send", "binary", "code"}, [&](std::string_view name, const Field& value) {
+    fields_.map(field, SessionMap::close, [&](std::string_view name, const Field& value) {
       if (name == "send") {
         script_.close_message.text = fields_.message_template(value);
       } else if (name == "binary") {

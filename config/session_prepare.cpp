@@ -48,30 +48,27 @@ class Step {
   void read_request() {
     PrepareRequest request;
     bool method = false;
-    fields_.map(field_,
-                {"request", "method", "headers", "body", "status", "tls", "proxy", "timeout",
-                 "expect", "set"},
-                [&](std::string_view name, const Field& value) {
-                  if (name == "request") {
-                    request.url = url(value);
-                  } else if (name == "method") {
-                    method = true;
-                    request.method = methods.at(
-                        fields_.choice(value, {"GET", "POST", "PUT", "PATCH", "DELETE"}));
-                  } else if (name == "headers") {
-                    read_headers(value, request);
-                  } else if (name == "body") {
-                    request.body = fields_.message_template(value);
-                  } else if (name == "status") {
-                    request.status = read_codes(value, fields_, 200, 599);
-                  } else if (name == "tls") {
-                    request.system_tls = fields_.choice(value, {"connection", "system"}) == 1;
-                  } else if (name == "proxy") {
-                    request.proxy = proxy(value);
-                  } else {
-                    read_common(name, value);
-                  }
-                });
+    fields_.map(field_, SessionMap::request, [&](std::string_view name, const Field& value) {
+      if (name == "request") {
+        request.url = url(value);
+      } else if (name == "method") {
+        method = true;
+        const auto& methods = session_choices(SessionMap::request, name);
+        request.method = methods.at(fields_.choice(value, methods));
+      } else if (name == "headers") {
+        read_headers(value, request);
+      } else if (name == "body") {
+        request.body = fields_.message_template(value);
+      } else if (name == "status") {
+        request.status = read_codes(value, fields_, 200, 599);
+      } else if (name == "tls") {
+        request.system_tls = fields_.choice(value, session_choices(SessionMap::request, name)) == 1;
+      } else if (name == "proxy") {
+        request.proxy = proxy(value);
+      } else {
+        read_common(name, value);
+      }
+    });
     if (!method && !request.body.empty()) {
       request.method = "POST";
     }
@@ -124,16 +121,15 @@ class Step {
 
   void read_command() {
     PrepareCommand command;
-    fields_.map(field_, {"command", "environment", "timeout", "expect", "set"},
-                [&](std::string_view name, const Field& value) {
-                  if (name == "command") {
-                    read_arguments(value, command);
-                  } else if (name == "environment") {
-                    read_environment_of(value, command);
-                  } else {
-                    read_common(name, value);
-                  }
-                });
+    fields_.map(field_, SessionMap::command, [&](std::string_view name, const Field& value) {
+      if (name == "command") {
+        read_arguments(value, command);
+      } else if (name == "environment") {
+        read_environment_of(value, command);
+      } else {
+        read_common(name, value);
+      }
+    });
     step_.action = std::move(command);
   }
 
@@ -193,8 +189,6 @@ class Step {
     step_.set = fields_.assignments(*set_, {step_.expect ? &*step_.expect : &none});
     fields_.not_known("answer");
   }
-
-  static inline const std::vector<std::string> methods{"GET", "POST", "PUT", "PATCH", "DELETE"};
 
   const Field& field_;
   SessionFields& fields_;

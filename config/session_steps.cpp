@@ -48,14 +48,14 @@ std::optional<ScriptStep> SessionSteps::read_step(const Field& field) {
     }
     if (has_key(field.node, "pause")) {
       PauseStep step;
-      fields_.map(field, {"pause"}, [&](std::string_view /*name*/, const Field& value) {
+      fields_.map(field, SessionMap::pause, [&](std::string_view /*name*/, const Field& value) {
         step.duration = fields_.duration(value, shortest, hour);
       });
       return step;
     }
     if (has_key(field.node, "set")) {
       SetStep step;
-      fields_.map(field, {"set"}, [&](std::string_view /*name*/, const Field& value) {
+      fields_.map(field, SessionMap::set, [&](std::string_view /*name*/, const Field& value) {
         step.set = fields_.assignments(value, {});
       });
       return step;
@@ -92,21 +92,20 @@ SendStep SessionSteps::read_send(const Field& field) {
   SendStep step;
   std::optional<Field> message;
   std::optional<Field> pace;
-  fields_.map(field, {"send", "repeat", "pace", "binary", "set"},
-              [&](std::string_view name, const Field& value) {
-                if (name == "send") {
-                  message.emplace(value);
-                } else if (name == "repeat") {
-                  read_repeat(value, step);
-                } else if (name == "pace") {
-                  pace.emplace(value);
-                  step.pace = fields_.duration(value, shortest, hour);
-                } else if (name == "set") {
-                  step.set = fields_.assignments(value, {});
-                } else {
-                  step.message.binary = fields_.flag(value);
-                }
-              });
+  fields_.map(field, SessionMap::send, [&](std::string_view name, const Field& value) {
+    if (name == "send") {
+      message.emplace(value);
+    } else if (name == "repeat") {
+      read_repeat(value, step);
+    } else if (name == "pace") {
+      pace.emplace(value);
+      step.pace = fields_.duration(value, shortest, hour);
+    } else if (name == "set") {
+      step.set = fields_.assignments(value, {});
+    } else {
+      step.message.binary = fields_.flag(value);
+    }
+  });
   if (pace && step.list.empty() && !has_key(field.node, "repeat")) {
     fields_.complain(*pace, "has no use without 'repeat'; a 'pause' is a step of its own");
   }
@@ -145,23 +144,21 @@ void SessionSteps::read_repeat(const Field& field, SendStep& step) {
 WaitStep SessionSteps::read_wait(const Field& field) {
   WaitStep step;
   std::optional<Field> set;
-  fields_.map(
-      field, {"wait", "timeout", "set", "refuse"}, [&](std::string_view name, const Field& value) {
-        if (name == "wait") {
-          fields_.one_or_list(
-              value, [&](const Field& one) { step.conditions.push_back(fields_.rule(one)); });
-          if (step.conditions.empty()) {
-            fields_.complain(value, "is empty; allowed: one or more conditions");
-          }
-        } else if (name == "timeout") {
-          step.timeout = fields_.duration(value, shortest, hour);
-        } else if (name == "set") {
-          set.emplace(value);
-        } else {
-          fields_.one_or_list(value,
-                              [&](const Field& one) { step.refusals.push_back(refusal(one)); });
-        }
-      });
+  fields_.map(field, SessionMap::wait, [&](std::string_view name, const Field& value) {
+    if (name == "wait") {
+      fields_.one_or_list(value,
+                          [&](const Field& one) { step.conditions.push_back(fields_.rule(one)); });
+      if (step.conditions.empty()) {
+        fields_.complain(value, "is empty; allowed: one or more conditions");
+      }
+    } else if (name == "timeout") {
+      step.timeout = fields_.duration(value, shortest, hour);
+    } else if (name == "set") {
+      set.emplace(value);
+    } else {
+      fields_.one_or_list(value, [&](const Field& one) { step.refusals.push_back(refusal(one)); });
+    }
+  });
   if (set) {
     std::vector<const MessageRule*> rules;
     for (const MessageRule& condition : step.conditions) {
@@ -175,15 +172,14 @@ WaitStep SessionSteps::read_wait(const Field& field) {
 RefusalRule SessionSteps::refusal(const Field& field) {
   RefusalRule refusal;
   bool given = false;
-  fields_.map(
-      field, {"json", "exists", "absent", "text", "contains", "opcode", "verdict"},
-      [&](std::string_view name, const Field& value) {
-        if (name == "verdict") {
-          refusal.verdict = static_cast<Verdict>(fields_.choice(value, {"retry", "slow", "stop"}));
-        } else {
-          given = fields_.rule_key(name, value, refusal.on) || given;
-        }
-      });
+  fields_.map(field, SessionMap::refusal, [&](std::string_view name, const Field& value) {
+    if (name == "verdict") {
+      refusal.verdict =
+          static_cast<Verdict>(fields_.choice(value, session_choices(SessionMap::refusal, name)));
+    } else {
+      given = fields_.rule_key(name, value, refusal.on) || given;
+    }
+  });
   const bool only_verdict = std::ranges::all_of(
       field.node.keys, [](const Element& key) { return key.value == "verdict"; });
   if (!given && only_verdict && field.node.kind == Element::Kind::map) {

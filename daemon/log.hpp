@@ -1,50 +1,66 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
-#include <string>
+#include <optional>
 #include <string_view>
-#include <utility>
 
 #include "config/config.hpp"
-
-namespace spdlog {
-class logger;
-namespace details {
-class thread_pool;
-}
-}  // namespace spdlog
+#include "daemon/log_entry.hpp"
 
 namespace wskeep::daemon {
 
-/// One line per event on stderr: `TIME LEVEL CONNECTION EVENT key=value ...`, or the same as JSON.
-/// Lines are written by a thread of their own behind a bounded queue; when nobody takes them the
-/// oldest are dropped, and nothing waits. Any thread may write.
+/// One line per event, for people, as JSON, or to systemd's journal: docs/logs.md has all events.
+/// Lines are made and written by a thread of their own behind a bounded queue; when nobody takes
+/// them the oldest are dropped, and nothing waits. What is dropped, and what `log.rate` leaves out,
+/// is counted and told. Any thread may call anything; there is a lock, which is held for a moment
+/// and never while a line is written.
 class Log {
  public:
-  using Field = std::pair<std::string_view, std::string>;
+  using Field = LogField;
   using Level = config::LogLevel;
 
-  explicit Log(const config::Log& settings);
+  /// Since the begin.
+  struct Statistics {
+    std::uint64_t dropped = 0;         ///< lines that nobody took in time, and those below
+    std::uint64_t write_failures = 0;  ///< lines that could not be written
+    std::uint64_t left_out = 0;        ///< lines that `log.rate` left out
+    std::uint64_t queue_bytes = 0;     ///< of the lines that wait now
+    std::uint64_t queue_limit = 0;
+  };
+
+  /// `descriptor`, stderr as a rule, outlives the log.
+  explicit Log(const config::Log& settings, int descriptor = 2);
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
+  /// Writes what is left, for as long as somebody takes it: see docs/logs.md.
   ~Log();
 
-  /// `connection` empty: the daemon itself. Values must hold no secret.
-  void write(Level level, std::string_view connection, std::string_view event,
-             std::initializer_list<Field> fields = {});
+  /// `connection` empty: the daemon itself. `event` and the fields' names are literals; values must
+  /// hold no secret. `least` stands for `log.level`. Whether it is written.
+  bool write(Level level, std::string_view connection, std::string_view event,
+             std::initializer_list<Field> fields = {}, std::optional<Level> least = std::nullopt);
 
-  /// From now on the least important entries to write. Any thread.
-  void level(Level least);
+  /// A further line of what `write` has just said of the daemon: `log.rate` does not count it.
+  void add(Level level, std::string_view event, std::initializer_list<Field> fields);
 
-  /// Lines that nobody took in time, since the begin. Any thread.
-  [[nodiscard]] std::uint64_t dropped() const;
+  /// Whether lines of that importance are written; for what is not cheap to put together.
+  [[nodiscard]] bool writes(Level level, std::optional<Level> least = std::nullopt) const noexcept {
+    return level >= least.value_or(level_.load(std::memory_order_relaxed));
+  }
+
+  /// From now on these hold.
+  void configure(const config::Log& settings);
+
+  [[nodiscard]] Statistics statistics() const;
 
  private:
-  config::Log settings_;
-  std::shared_ptr<spdlog::details::thread_pool> pool_;
-  std::shared_ptr<spdlog::logger> logger_;
+  struct Work;
+
+  std::atomic<Level> level_;
+  std::shared_ptr<Work> work_;
 };
 
 }  // namespace wskeep::daemon

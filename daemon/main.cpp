@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -15,9 +16,15 @@
 #include "config/load.hpp"
 #include "config/quantity.hpp"
 #include "config/suggest.hpp"
+#include "config/warnings.hpp"
+#include "daemon/configuration_warnings.hpp"
 #include "daemon/dry_run.hpp"
 #include "daemon/log.hpp"
+#include "daemon/log_sink.hpp"
+#include "daemon/net/child_process.hpp"
+#include "daemon/out_of_memory.hpp"
 #include "daemon/process.hpp"
+#include "daemon/service_manager.hpp"
 #include "daemon/version.hpp"
 
 namespace {
@@ -26,7 +33,9 @@ constexpr int exit_failure = 1;
 constexpr int exit_configuration = 5;  // as `wskeep check` has it
 
 void complain(const std::string& text) {
-  std::fprintf(stderr, "wskeepd: %s\n", text.c_str());
+  // The journal takes the level from there (sd-daemon(3)).
+  const char* const level = wskeep::daemon::is_journal(STDERR_FILENO) ? "<3>" : "";
+  std::fprintf(stderr, "%swskeepd: %s\n", level, text.c_str());
 }
 
 int check(const wskeep::config::Config& config, const std::string& file) {
@@ -43,6 +52,14 @@ void forbid_core_dumps() {
   ::prctl(PR_SET_DUMPABLE, 0);
 }
 
+/// A socket must not get the number that the log is written to.
+void keep_standard_descriptors() {
+  for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; ++descriptor) {
+    // The lowest number that is free is this one.
+    if (::fcntl(descriptor, F_GETFD) < 0) static_cast<void>(::open("/dev/null", O_RDWR));
+  }
+}
+
 /// As many descriptors as may be had: the usual 1024 are what programs that use select(2) need.
 void raise_descriptor_limit() {
   rlimit limit{};
@@ -51,20 +68,43 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-int run(wskeep::config::Config config, const std::string& file) {
+/// Where things stand is only needed until it is known what to warn of.
+wskeep::config::Config load(const std::string& file,
+                            std::vector<wskeep::config::Problem>& warnings) {
+  wskeep::config::Places places;
+  wskeep::config::Config config = wskeep::config::load_file(file, &places);
+  warnings = wskeep::config::placed_warnings(config, places);
+  return config;
+}
+
+int run(wskeep::config::Config config, const std::vector<wskeep::config::Problem>& warnings,
+        const std::string& file) {
   if (!config.core_dumps) forbid_core_dumps();
+  keep_standard_descriptors();
   raise_descriptor_limit();
+  wskeep::daemon::end_when_memory_is_out(config.log);
   auto log = std::make_unique<wskeep::daemon::Log>(config.log);
+  log->write(wskeep::daemon::Log::Level::info, "", "starting",
+             {{"version", std::string(wskeep::daemon::version)},
+              {"pid", std::to_string(::getpid())},
+              {"file", file}});
+  wskeep::daemon::log_warnings(warnings, *log);
+  wskeep::daemon::log_want_of_descriptors(config, *log);
   try {
     const auto process = std::make_unique<wskeep::daemon::Process>(std::move(config), file, *log);
     const int code = process->run();
     if (process->forced()) {
+      wskeep::net::kill_running_programs();
       log.reset();  // writes what it still has
       std::_Exit(code);
     }
     return code;
   } catch (const std::exception& error) {
     log->write(wskeep::daemon::Log::Level::error, "", "failed", {{"message", error.what()}});
+    // The journal files an entry under the service only while the process is there to be asked, and
+    // this one ends now; what comes by stderr it files in any case.
+    if (wskeep::daemon::is_journal(STDERR_FILENO)) complain(error.what());
+    wskeep::daemon::ServiceManager().status(error.what());
     return exit_failure;
   }
 }
@@ -127,9 +167,14 @@ int main(int argc, char** argv) {
       rehearsal.at_most = wskeep::config::parse_duration(at_most);
       return dry_run(wskeep::config::load_file(file), rehearsal);
     }
-    return run(wskeep::config::load_file(file), file);
+    std::vector<wskeep::config::Problem> warnings;
+    wskeep::config::Config config = load(file, warnings);
+    return run(std::move(config), warnings, file);
   } catch (const wskeep::config::LoadError& error) {
     for (const auto& problem : error.problems()) complain(problem.text());
+    // Whoever looks at the service that did not start sees the first of them at once.
+    if (file_to_check.empty() && dry->count() == 0)
+      wskeep::daemon::ServiceManager().status(error.problems().front().text());
     return exit_configuration;
   }
 }

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <random>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "daemon/state_file.hpp"
@@ -32,8 +33,6 @@ std::uint64_t random_epoch() {
 
 /// What a slow disk has at the end to take the last of the state.
 constexpr std::chrono::milliseconds state_time{1'000};
-/// How old the line of `systemctl status` may be.
-constexpr std::chrono::seconds report_interval{5};
 
 }  // namespace
 
@@ -53,12 +52,13 @@ Process::Process(config::Config config, std::filesystem::path file, Log& log)
       remembered_(std::make_shared<upstream::RememberedStore>()),
       state_keeper_(state_directory(config_.state_directory), budgets_, log_, remembered_),
       rules_(config_.ipc, ::geteuid()),
-      started_(std::chrono::system_clock::now()) {
+      started_(std::chrono::system_clock::now()),
+      reloads_({.taken = started_}) {
   for (std::uint32_t index = 0; index < config_.threads; ++index) {
     shards_.push_back(std::make_unique<Shard>(contexts_, config_.connects.handshakes));
-    shards_.back()->watch_clock();
     shards_.back()->keep_remembered(*remembered_);
   }
+  watch_clocks();
   forget_others(config_);
   events_ = std::make_shared<ipc::EventStream>(first().context().get_executor(),
                                                config_.ipc.limits.events, random_epoch());
@@ -72,16 +72,27 @@ Process::Process(config::Config config, std::filesystem::path file, Log& log)
   for (const config::Connection& settings : config_.connections) {
     Shard& shard = *shards_[connections_.size() % shards_.size()];
     connections_.emplace(settings.name,
-                         Held{shard.add(settings, config_.ipc.limits, *budgets_, log_), &shard,
-                              settings.settings.access});
+                         Held{make_connection(shard, settings), &shard, settings.settings.access});
   }
   server_ = std::make_unique<ipc::Server>(first().context().get_executor(), config_.ipc,
                                           config_.metrics, extent_of(config_), *this);
   server_->on_notice([this](const ipc::SocketNotice& notice) { note_socket(notice); });
+  server_->on_refusal([this](ipc::Refusal refusal, std::optional<std::uint32_t> uid) {
+    note_refusal(refusal, uid);
+  });
   keep_order(config_);
-  // Kept twice, the settings would be a tenth of what an idle connection costs.
-  config_.connections = {};
+  forget_connections();
   server_->listen(manager_.take_listeners());
+}
+
+Shard::Handle Process::make_connection(Shard& shard, const config::Connection& settings) {
+  try {
+    return shard.add(settings, config_.ipc.limits, *budgets_, log_);
+  } catch (const std::system_error& error) {
+    throw std::runtime_error("no memory for the connection " + settings.name +
+                             " and its history: " + error.what() +
+                             "; give it a smaller history, or the process more memory");
+  }
 }
 
 Process::~Process() {
@@ -105,6 +116,7 @@ int Process::run() {
               {"threads", std::to_string(shards_.size())}});
   for (std::size_t index = 1; index < shards_.size(); ++index) shards_[index]->start_thread();
   begin_to_report();
+  give_back_memory();
   first().run();
   for (std::size_t index = 1; index < shards_.size(); ++index) {
     shards_[index]->finish();
@@ -138,23 +150,6 @@ void Process::begin_to_report() {
   watchdog_->start();
 }
 
-void Process::report() {
-  if (!manager_.listens()) return;
-  sample([this](const Samples& samples) {
-    const auto ready =
-        std::ranges::count(samples.connections, upstream::State::ready, &ConnectionSample::state);
-    if (!stopping_) {
-      manager_.status(std::to_string(ready) + " of " + std::to_string(samples.connections.size()) +
-                      " connections ready, " + std::to_string(server_->accounts().total().clients) +
-                      " local clients" + reload_failure_);
-    }
-  });
-  report_timer_->expires_after(report_interval);
-  report_timer_->async_wait([this](const boost::system::error_code& error) {
-    if (!error) report();
-  });
-}
-
 void Process::wait_for_signal() {
   signals_->async_wait([this](const boost::system::error_code& error, int signal) {
     if (error) return;
@@ -179,8 +174,6 @@ void Process::stop(int signal) {
   report_timer_->cancel();
   server_->stop();
   events_->tell("stopping", std::chrono::system_clock::now(), {});
-  events_->channel().close_all(static_cast<std::uint16_t>(websocket::CloseCode::going_away),
-                               "wskeepd is stopping");
   tell_watchers(&ipc::DirectoryWatcher::daemon_stops);
   for (const auto& shard : shards_) {
     asio::post(shard->context(),
@@ -193,7 +186,29 @@ void Process::stop(int signal) {
                {{"connections", std::to_string(running_)}});
     end_by_force();
   });
-  if (running_ == 0) first().finish();
+  farewell_timer_ = std::make_unique<asio::steady_timer>(first().context());
+  say_farewell(Clock::now(), config_.shutdown);
+}
+
+/// Who reads the events, or all connections, is given what there is, like the readers of each
+/// connection; with the last of them it ends.
+void Process::say_farewell(Clock::time_point since, std::chrono::milliseconds at_most) {
+  constexpr std::chrono::milliseconds look_again{20};
+  constexpr auto code = static_cast<std::uint16_t>(websocket::CloseCode::going_away);
+  const auto passed = Clock::now() - since;
+  ipc::Channel& events = events_->channel();
+  if (passed < at_most * 3 / 4) {
+    events.close_caught_up(code, "wskeepd is stopping");
+  } else {
+    events.close_all(code, "wskeepd is stopping");
+  }
+  const bool read = events.readers() == 0 && ipc::MergedStream::count() == 0;
+  if (running_ == 0 && (read || passed > at_most * 9 / 10)) return first().finish();
+  farewell_timer_->expires_after(look_again);
+  // Cancelled, it is to look at once.
+  farewell_timer_->async_wait([this, since, at_most](const boost::system::error_code& /*error*/) {
+    say_farewell(since, at_most);
+  });
 }
 
 void Process::end_by_force() {
@@ -202,7 +217,7 @@ void Process::end_by_force() {
 }
 
 void Process::connection_ended() {
-  if (--running_ == 0 && stopping_) first().finish();
+  if (--running_ == 0 && stopping_) farewell_timer_->cancel();
 }
 
 std::shared_ptr<ipc::Upstream> Process::find(std::string_view name) {
@@ -225,61 +240,17 @@ void Process::tell_watchers(void (ipc::DirectoryWatcher::*what)()) {
   }
 }
 
+/// Kept twice, the settings would be a tenth of what an idle connection costs. A vector that is
+/// only emptied keeps its memory.
+void Process::forget_connections() {
+  std::vector<config::Connection>().swap(config_.connections);
+}
+
 void Process::keep_order(const config::Config& config) {
   in_order_.clear();
   in_order_.reserve(config.connections.size());
   for (const config::Connection& settings : config.connections)
     in_order_.push_back(connections_.at(settings.name).connection);
-}
-
-void Process::sample(std::function<void(Samples)> done) {
-  struct Gathering {
-    Samples samples;
-    std::size_t shards_left = 0;
-    std::function<void(Samples)> done;
-  };
-  const auto gathering = std::make_shared<Gathering>();
-  gathering->shards_left = shards_.size();
-  gathering->done = std::move(done);
-  for (const auto& shard : shards_) {
-    asio::post(shard->context(), [this, gathering, shard = shard.get()] {
-      auto samples = std::make_shared<std::vector<ConnectionSample>>();
-      for (const auto& connection : shard->connections())
-        samples->push_back(sample_connection(*connection));
-      const net::HandshakeLimit& limit = shard->environment().handshakes();
-      const HandshakeSample handshakes{limit.under_way(), limit.waiting()};
-      asio::post(first().context(), [gathering, samples, handshakes] {
-        auto& all = gathering->samples;
-        all.connections.insert(all.connections.end(), samples->begin(), samples->end());
-        all.handshakes.push_back(handshakes);
-        if (--gathering->shards_left == 0) gathering->done(std::move(all));
-      });
-    });
-  }
-}
-
-ProcessSample Process::sample_process(const std::vector<HandshakeSample>& handshakes) const {
-  const ipc::Accounts& accounts = server_->accounts();
-  ProcessSample sample{.started = started_};
-  sample.local = {.use = accounts.total(),
-                  .limits = accounts.limits(),
-                  .users = accounts.users(),
-                  .refusals = accounts.refusals(),
-                  .descriptors = server_->descriptors(),
-                  .sockets = server_->sockets()};
-  for (const HandshakeSample& shard : handshakes) {
-    sample.handshakes.under_way += shard.under_way;
-    sample.handshakes.waiting += shard.waiting;
-  }
-  sample.handshakes_limit = config_.connects.handshakes * handshakes.size();
-  sample.merged_readers = ipc::MergedStream::count();
-  sample.event_readers = events_->channel().readers();
-  sample.events = events_->channel().ring().next() - 1;
-  sample.log_dropped = log_.dropped();
-  sample.state_write_failures = state_keeper_.failures();
-  for (const std::string& host : budgets_->named_hosts())
-    sample.host_budgets.emplace_back(host, budgets_->use_of_host(host, Clock::now()));
-  return sample;
 }
 
 ipc::Rights Process::rights(const ipc::Client& client, std::string_view name) {
@@ -288,54 +259,27 @@ ipc::Rights Process::rights(const ipc::Client& client, std::string_view name) {
                        found == connections_.end() ? config::Access{} : found->second.access);
 }
 
-void Process::leave_out(const std::optional<ipc::Client>& viewer, Samples& samples) {
-  if (!viewer) return;
-  std::erase_if(samples.connections, [&](const ConnectionSample& sample) {
-    return rights(*viewer, sample.name).none();
+/// One shard says it for all.
+void Process::watch_clocks() {
+  for (const auto& shard : shards_) {
+    if (shard != shards_.front()) shard->watch_clock();
+  }
+  first().watch_clock([this](std::chrono::milliseconds ahead) {
+    log_.write(Log::Level::info, "", "clock_jumped",
+               {{"ahead", std::to_string(ahead.count()) + "ms"},
+                {"message",
+                 "the wall clock was set, or the machine was asleep: sessions are asked "
+                 "for a sign of life where they may have died of it"}});
   });
 }
 
-json::object Process::describe_local(const std::optional<ipc::Client>& viewer) const {
-  const ipc::Accounts& accounts = server_->accounts();
-  const auto use_of = [](const ipc::Accounts::Use& use) {
-    return json::object{{"clients", use.clients},
-                        {"subscriptions", use.subscriptions},
-                        {"in_flight_bytes", use.in_flight}};
-  };
-  const ipc::Accounts::Limits limits = accounts.limits();
-  const ipc::Server::Descriptors descriptors = server_->descriptors();
-  json::object local = use_of(accounts.total());
-  local["limits"] = json::object{{"clients", limits.clients},
-                                 {"clients_per_user", limits.clients_per_user},
-                                 {"subscriptions", limits.subscriptions},
-                                 {"subscriptions_per_user", limits.subscriptions_per_user},
-                                 {"in_flight_bytes", limits.in_flight},
-                                 {"descriptors", descriptors.limit},
-                                 {"descriptors_reserved", descriptors.reserved}};
-  json::object refused;
-  const auto refusals = accounts.refusals();
-  for (const ipc::Refusal refusal : ipc::all_refusals)
-    refused[ipc::refusal_name(refusal)] = refusals[static_cast<std::size_t>(refusal)];
-  local["refused"] = std::move(refused);
-  // Of others, only those are told who could see them anyway.
-  const bool all = !viewer || rules_.rights(*viewer, {}).has(ipc::Right::control);
-  json::array users;
-  for (const auto& [uid, use] : accounts.users()) {
-    if (!all && uid != viewer->peer.uid) continue;
-    json::object user = use_of(use);
-    user["uid"] = uid;
-    users.push_back(std::move(user));
-  }
-  local["users"] = std::move(users);
-  json::array sockets;
-  for (const ipc::SocketStatus& socket : server_->sockets()) {
-    sockets.push_back(json::object{{"path", socket.path},
-                                   {"file", ipc::condition_name(socket.condition)},
-                                   {"handed_over", socket.handed_over},
-                                   {"renewed", socket.renewed}});
-  }
-  local["sockets"] = std::move(sockets);
-  return local;
+/// On any thread.
+void Process::note_refusal(ipc::Refusal refusal, std::optional<std::uint32_t> uid) {
+  if (!log_.writes(Log::Level::warning)) return;
+  log_.write(Log::Level::warning, "", "client_refused",
+             {{"limit", std::string(ipc::refusal_name(refusal))},
+              {"uid", uid ? std::to_string(*uid) : ""},
+              {"message", std::string(ipc::refusal_text(refusal))}});
 }
 
 void Process::note_socket(const ipc::SocketNotice& notice) {
@@ -356,39 +300,6 @@ void Process::note_socket(const ipc::SocketNotice& notice) {
     case What::restored:
       return write(Log::Level::info, "socket_restored", "its file is there again");
   }
-}
-
-void Process::metrics(const std::optional<ipc::Client>& viewer,
-                      std::function<void(std::string)> done) {
-  sample([this, viewer, done = std::move(done)](Samples samples) {
-    leave_out(viewer, samples);
-    done(write_metrics(samples.connections, sample_process(samples.handshakes)));
-  });
-}
-
-void Process::status(const std::optional<ipc::Client>& viewer,
-                     std::function<void(std::string)> done) {
-  sample([this, viewer, done = std::move(done)](Samples gathered) {
-    leave_out(viewer, gathered);
-    const auto& samples = gathered.connections;
-    json::object states;
-    for (const upstream::State state : upstream::all_states)
-      states[upstream::state_name(state)] = 0;
-    for (const ConnectionSample& sample : samples) {
-      json::value& count = states[upstream::state_name(sample.state)];
-      count = count.as_int64() + 1;
-    }
-    done(json::serialize(json::object{{"version", version},
-                                      {"pid", ::getpid()},
-                                      {"started", ipc::time_text(started_)},
-                                      {"shards", shards_.size()},
-                                      {"clients", server_->accounts().total().clients},
-                                      {"clients_limit", config_.ipc.limits.clients},
-                                      {"local", describe_local(viewer)},
-                                      {"metrics_listen", server_->metrics_address()},
-                                      {"connections", samples.size()},
-                                      {"states", std::move(states)}}));
-  });
 }
 
 }  // namespace wskeep::daemon

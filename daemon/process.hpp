@@ -67,32 +67,46 @@ class Process final : public ipc::Directory {
   void status(const std::optional<ipc::Client>& viewer,
               std::function<void(std::string)> done) override;
   void metrics(const std::optional<ipc::Client>& viewer,
-               std::function<void(std::string)> done) override;
+               std::function<void(std::shared_ptr<ipc::LongText>)> done) override;
 
   void begin_to_report();
-  void report();
   void wait_for_signal();
   void stop(int signal);
   void start(const Held& held);
   void connection_ended();
+  [[nodiscard]] Shard::Handle make_connection(Shard& shard, const config::Connection& settings);
+  void say_farewell(Clock::time_point since, std::chrono::milliseconds at_most);
   void end_by_force();
   [[nodiscard]] Shard& first() { return *shards_.front(); }
-  /// Samples all connections, each on its shard, and gives the samples to `done` on the first.
-  struct Samples {
-    std::vector<ConnectionSample> connections;
-    std::vector<HandshakeSample> handshakes;  ///< one per shard
-  };
-  void sample(std::function<void(Samples)> done);
-  /// Leaves out what the viewer has no right to; nullopt: nothing.
-  void leave_out(const std::optional<ipc::Client>& viewer, Samples& samples);
-  [[nodiscard]] ProcessSample sample_process(const std::vector<HandshakeSample>& handshakes) const;
-
   void keep_order(const config::Config& config);
+  void forget_connections();
+  void give_back_memory();
   void tell_watchers(void (ipc::DirectoryWatcher::*what)());
   void tell_reload(const config::Difference& difference);
-  /// What local apps take, for those who may control the daemon also by user.
-  [[nodiscard]] boost::json::object describe_local(const std::optional<ipc::Client>& viewer) const;
   void note_socket(const ipc::SocketNotice& notice);
+  void watch_clocks();
+  void note_refusal(ipc::Refusal refusal, std::optional<std::uint32_t> uid);
+
+  // status.cpp: what the daemon says of itself
+  using Viewer = std::optional<ipc::Client>;  ///< nullopt: one who sees everything
+  struct Scrape {
+    Viewer viewer;
+    std::function<void(std::shared_ptr<ipc::LongText>)> done;
+  };
+  void report();
+  boost::asio::awaitable<void> report_now();
+  boost::asio::awaitable<void> serve_scrapes();
+  boost::asio::awaitable<std::shared_ptr<const MetricsSample>> take_sample(Viewer viewer);
+  [[nodiscard]] ProcessSample sample_process() const;
+  using Look = std::function<void(const upstream::Connection&)>;
+  /// Shows those connections to `look` that the viewer may see, each on its shard and those of one
+  /// shard together.
+  boost::asio::awaitable<void> visit(Viewer viewer, Look look);
+  boost::asio::awaitable<std::string> describe_status(Viewer viewer);
+  using StateCounts = std::map<upstream::State, std::size_t>;
+  [[nodiscard]] std::string status_text(const Viewer& viewer, const StateCounts& counts) const;
+  /// What local apps take, for those who may control the daemon also by user.
+  [[nodiscard]] boost::json::object describe_local(const Viewer& viewer) const;
 
   // reload.cpp
   using Loaded = std::variant<config::Config, std::vector<config::Problem>>;
@@ -104,7 +118,8 @@ class Process final : public ipc::Directory {
   boost::asio::awaitable<void> serve_orders();
   boost::asio::awaitable<ipc::ReloadAnswer> reload_now(std::uint32_t uid);
   boost::asio::awaitable<ipc::ReloadAnswer> foresee(std::optional<std::string> text);
-  boost::asio::awaitable<Loaded> load(std::optional<std::string> text);
+  boost::asio::awaitable<Loaded> load(std::optional<std::string> text,
+                                      std::vector<config::Problem>& warnings);
   boost::asio::awaitable<config::Config> running();
   /// All that is new, or nothing and a sentence.
   boost::asio::awaitable<std::string> make(const config::Config& wanted,
@@ -137,6 +152,7 @@ class Process final : public ipc::Directory {
   std::unique_ptr<ipc::Server> server_;
   std::unique_ptr<boost::asio::signal_set> signals_;
   std::unique_ptr<boost::asio::steady_timer> shutdown_timer_;
+  std::unique_ptr<boost::asio::steady_timer> farewell_timer_;
   std::unique_ptr<boost::asio::steady_timer>
       report_timer_;  ///< `systemctl status` from time to time
   std::unique_ptr<Watchdog> watchdog_;
@@ -147,9 +163,15 @@ class Process final : public ipc::Directory {
   int exit_code_ = 0;
   std::vector<Order> orders_;  ///< reloads that were asked for and have not begun
   bool reloading_ = false;
-  std::size_t reading_ = 0;             ///< files that `reader_` is busy with
-  std::string reload_failure_;          ///< of the last reload, for `systemctl status`
+  std::size_t reading_ = 0;  ///< files that `reader_` is busy with
+  std::string reload_note_;  ///< what is to be known of the last reload, for `systemctl status`
+  ReloadSample reloads_;
+  std::vector<Scrape> scrapes_;  ///< of /metrics, that wait for their sample
+  bool sampling_ = false;
+  std::weak_ptr<const MetricsSample> newest_sample_;  ///< of all connections
+  TimePoint sampled_at_;
   boost::asio::thread_pool reader_{1};  ///< of the configuration; ends before all else
+  boost::asio::thread_pool writer_{1};  ///< of the text of /metrics; likewise
 };
 
 }  // namespace wskeep::daemon

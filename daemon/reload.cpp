@@ -1,5 +1,6 @@
 // A new configuration for a daemon that runs: the parts of Process that take it.
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -7,11 +8,15 @@
 #include <boost/asio/post.hpp>
 #include <boost/json.hpp>
 #include <iterator>
+#include <new>
 #include <set>
 #include <span>
 #include <string>
 #include <utility>
 
+#include "config/warnings.hpp"
+#include "daemon/configuration_warnings.hpp"
+#include "daemon/out_of_memory.hpp"
 #include "daemon/process.hpp"
 #include "ipc/run_on.hpp"
 
@@ -53,7 +58,20 @@ json::array as_json(const std::vector<std::string>& names) {
   return array;
 }
 
-ipc::ReloadAnswer answer_with(const config::Difference& difference, bool applied) {
+json::array as_json(const std::vector<config::Problem>& problems) {
+  json::array list;
+  for (const config::Problem& problem : problems) {
+    list.emplace_back(json::object{{"file", problem.file},
+                                   {"line", problem.line},
+                                   {"column", problem.column},
+                                   {"key", problem.key},
+                                   {"message", problem.message}});
+  }
+  return list;
+}
+
+ipc::ReloadAnswer answer_with(const config::Difference& difference, bool applied,
+                              const std::vector<config::Problem>& warnings) {
   json::array changed;
   for (const config::ConnectionChange& change : difference.changed) {
     changed.emplace_back(json::object{{"name", change.name},
@@ -66,24 +84,15 @@ ipc::ReloadAnswer answer_with(const config::Difference& difference, bool applied
                                             {"changed", std::move(changed)},
                                             {"unchanged", difference.unchanged},
                                             {"in_place", as_json(difference.in_place)},
-                                            {"next_start", as_json(difference.next_start)}}) +
+                                            {"next_start", as_json(difference.next_start)},
+                                            {"warnings", as_json(warnings)}}) +
                    "\n"};
 }
 
 ipc::ReloadAnswer failure(unsigned status, std::string_view error, const std::string& message,
                           const std::vector<config::Problem>& problems = {}) {
   json::object body{{"error", error}, {"message", message}};
-  if (!problems.empty()) {
-    json::array list;
-    for (const config::Problem& problem : problems) {
-      list.emplace_back(json::object{{"file", problem.file},
-                                     {"line", problem.line},
-                                     {"column", problem.column},
-                                     {"key", problem.key},
-                                     {"message", problem.message}});
-    }
-    body["problems"] = std::move(list);
-  }
+  if (!problems.empty()) body["problems"] = as_json(problems);
   return {status, json::serialize(body) + "\n"};
 }
 
@@ -128,19 +137,35 @@ asio::awaitable<void> Process::serve_orders() {
     const ipc::ReloadAnswer answer = co_await reload_now(orders.front().uid);
     for (const Order& order : orders) order.done(answer);
   }
+  give_back_memory();
 }
 
-/// Elsewhere, for a large file takes a while, and a file system may hang.
-asio::awaitable<Process::Loaded> Process::load(std::optional<std::string> text) {
+/// What a configuration is read into is many times its size, and would be the process' for good:
+/// what lives on lies scattered in it. On the reader's thread, for it takes a while.
+void Process::give_back_memory() {
+  asio::post(reader_, [] { ::malloc_trim(0); });
+}
+
+/// Elsewhere, for a large file takes a while, and a file system may hang. `warnings`
+/// gets what is to be said of one that can be used.
+asio::awaitable<Process::Loaded> Process::load(std::optional<std::string> text,
+                                               std::vector<config::Problem>& warnings) {
   ++reading_;
-  Loaded loaded = co_await ipc::call_on(reader_.get_executor(), [this, &text]() -> Loaded {
-    try {
-      if (text) return config::load_text(*text, "-");
-      return config::load_file(file_);
-    } catch (const config::LoadError& error) {
-      return error.problems();
-    }
-  });
+  Loaded loaded =
+      co_await ipc::call_on(reader_.get_executor(), [this, &text, &warnings]() -> Loaded {
+        const MemoryMayBeRefused refused;
+        try {
+          config::Places places;
+          config::Config read =
+              text ? config::load_text(*text, "-", &places) : config::load_file(file_, &places);
+          warnings = config::placed_warnings(read, places);
+          return read;
+        } catch (const config::LoadError& error) {
+          return error.problems();
+        } catch (const std::bad_alloc&) {
+          return std::vector<config::Problem>{{file_.string(), 0, 0, "", "no memory to read it"}};
+        }
+      });
   --reading_;
   co_return loaded;
 }
@@ -164,18 +189,20 @@ asio::awaitable<config::Config> Process::running() {
 }
 
 asio::awaitable<ipc::ReloadAnswer> Process::foresee(std::optional<std::string> text) {
-  const Loaded loaded = co_await load(std::move(text));
+  std::vector<config::Problem> warnings;
+  const Loaded loaded = co_await load(std::move(text), warnings);
   if (const auto* problems = std::get_if<std::vector<config::Problem>>(&loaded))
     co_return broken(*problems);
   const config::Config now = co_await running();
-  co_return answer_with(config::difference(now, std::get<config::Config>(loaded)), false);
+  co_return answer_with(config::difference(now, std::get<config::Config>(loaded)), false, warnings);
 }
 
 asio::awaitable<ipc::ReloadAnswer> Process::reload_now(std::uint32_t uid) {
   log_.write(Level::info, "", "reloading",
              {{"file", file_.string()}, {"uid", std::to_string(uid)}});
   manager_.reloading("reading " + file_.string());
-  Loaded loaded = co_await load(std::nullopt);
+  std::vector<config::Problem> warnings;
+  Loaded loaded = co_await load(std::nullopt, warnings);
   if (const auto* problems = std::get_if<std::vector<config::Problem>>(&loaded)) {
     reload_failed(file_.string() + " has " + count_text(problems->size()), *problems);
     co_return broken(*problems);
@@ -201,24 +228,34 @@ asio::awaitable<ipc::ReloadAnswer> Process::reload_now(std::uint32_t uid) {
               {"changed", std::to_string(difference.changed.size())},
               {"unchanged", std::to_string(difference.unchanged)},
               {"in_place", joined(difference.in_place)}});
+  log_warnings(warnings, log_);
+  log_want_of_descriptors(wanted, log_);
   if (!difference.next_start.empty()) {
     log_.write(Level::warning, "", "restart_needed",
                {{"keys", joined(difference.next_start)},
                 {"message", "these hold from the next start of wskeepd on"}});
   }
-  reload_failure_.clear();
-  if (!stopping_) manager_.ready("configuration reloaded");
-  co_return answer_with(difference, true);
+  reload_note_ = difference.next_start.empty() ? ""
+                                               : "; `systemctl restart wskeepd` is needed for " +
+                                                     joined(difference.next_start);
+  ++reloads_.succeeded;
+  reloads_.last_succeeded = true;
+  reloads_.taken = std::chrono::system_clock::now();
+  if (!stopping_) manager_.ready("configuration reloaded" + reload_note_);
+  co_return answer_with(difference, true, warnings);
 }
 
 void Process::reload_failed(const std::string& summary,
                             const std::vector<config::Problem>& problems) {
-  log_.write(Level::error, "", "reload_failed", {{"message", summary + ": nothing was changed"}});
-  for (std::size_t index = 0; index < std::min(problems.size(), most_logged); ++index)
-    log_.write(Level::error, "", "configuration_problem", {{"message", problems[index].text()}});
+  const bool written = log_.write(Level::error, "", "reload_failed",
+                                  {{"message", summary + ": nothing was changed"}});
+  for (std::size_t index = 0; written && index < std::min(problems.size(), most_logged); ++index)
+    log_.add(Level::error, "configuration_problem", {{"message", problems[index].text()}});
   const std::string first_problem = problems.empty() ? "" : ": " + problems.front().text();
   events_->tell("reload_failed", std::chrono::system_clock::now(), {{"problems", problems.size()}});
-  reload_failure_ = "; not reloaded: " + summary + first_problem;
+  reload_note_ = "; not reloaded: " + summary + first_problem;
+  ++reloads_.failed;
+  reloads_.last_succeeded = false;
   if (!stopping_) manager_.ready("not reloaded: " + summary + first_problem);
 }
 
@@ -247,6 +284,7 @@ asio::awaitable<std::string> Process::make(const config::Config& wanted,
     Shard* const shard = held.shard;
     held.connection =
         co_await ipc::call_on(shard->context().get_executor(), [&]() -> Shard::Handle {
+          const MemoryMayBeRefused refused;
           try {
             return shard->add(settings, wanted.ipc.limits, *budgets_, log_);
           } catch (const std::exception&) {
@@ -282,7 +320,7 @@ void Process::apply(const config::Difference& difference, const config::Config& 
   config_ = config::after_reload(config_, wanted);
   server_->configure(config_.ipc, {wanted.connections.size(), largest_message(config_)});
   apply_access(wanted);
-  config_.connections = {};
+  forget_connections();
   tell_reload(difference);
   tell_watchers(&ipc::DirectoryWatcher::directory_changed);
 }
@@ -313,7 +351,7 @@ void Process::forget_others(const config::Config& wanted) {
 }
 
 void Process::apply_top(const config::Difference& difference, const config::Config& wanted) {
-  log_.level(wanted.log.level);
+  log_.configure(wanted.log);
   budgets_->configure(wanted.connects);
   forget_others(wanted);
   for (const auto& shard : shards_) {

@@ -16,6 +16,7 @@ Shard::Shard(net::TlsContexts& contexts, std::uint32_t handshakes)
       runs_(std::make_shared<std::atomic<bool>>(true)),
       clock_watch_(environment_, [this](std::chrono::milliseconds ahead) {
         for (const auto& connection : connections_) connection->clock_jumped(ahead);
+        if (clock_told_) clock_told_(ahead);
       }) {}
 
 Shard::~Shard() {
@@ -103,7 +104,8 @@ void Shard::stop(std::chrono::milliseconds at_most) {
   }
 }
 
-void Shard::watch_clock() {
+void Shard::watch_clock(std::function<void(std::chrono::milliseconds ahead)> told) {
+  clock_told_ = std::move(told);
   clock_watch_.start();
 }
 

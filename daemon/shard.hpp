@@ -59,8 +59,8 @@ class Shard {
   /// Ends all connections, and hastens those that were retired.
   void stop(std::chrono::milliseconds at_most);
 
-  /// From then on the connections are told when the wall clock jumps.
-  void watch_clock();
+  /// From then on the connections, and `told`, are told when the wall clock jumps ahead.
+  void watch_clock(std::function<void(std::chrono::milliseconds ahead)> told = nullptr);
 
   [[nodiscard]] const std::vector<std::unique_ptr<upstream::Connection>>& connections()
       const noexcept {
@@ -98,6 +98,7 @@ class Shard {
   upstream::RememberedStore* remembered_ = nullptr;
   std::list<Retired> retired_;
   std::shared_ptr<std::atomic<bool>> runs_;  ///< false: no handle's end is of interest any more
+  std::function<void(std::chrono::milliseconds ahead)> clock_told_;
   upstream::ClockWatch clock_watch_;
   std::thread thread_;
 };

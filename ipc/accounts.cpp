@@ -133,6 +133,7 @@ bool Accounts::charge(std::uint32_t uid, std::uint64_t before, std::uint64_t aft
 void Accounts::note(Refusal refusal) {
   const std::scoped_lock hold(lock_);
   ++refusals_[static_cast<std::size_t>(refusal)];
+  if (told_) told_(refusal, std::nullopt);
 }
 
 Accounts::Limits Accounts::limits() const {
@@ -157,6 +158,7 @@ std::array<std::uint64_t, all_refusals.size()> Accounts::refusals() const {
 
 std::optional<Refusal> Accounts::refuse(Refusal refusal, std::uint32_t uid) {
   ++refusals_[static_cast<std::size_t>(refusal)];
+  if (told_) told_(refusal, uid);
   forget_if_unused(uid);
   return refusal;
 }

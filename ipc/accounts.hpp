@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -71,6 +72,11 @@ class Accounts {
   /// users leave free: so whoever comes later finds something, whoever came before.
   [[nodiscard]] bool charge(std::uint32_t uid, std::uint64_t before, std::uint64_t after);
 
+  /// `told` is called for each refusal, on any thread, with the user where that is known. It must
+  /// not call the accounts. Before there are clients.
+  using Told = std::function<void(Refusal, std::optional<std::uint32_t> uid)>;
+  void on_refusal(Told told) { told_ = std::move(told); }
+
   /// Counts what was refused elsewhere.
   void note(Refusal refusal);
 
@@ -89,6 +95,7 @@ class Accounts {
   Use total_;
   std::map<std::uint32_t, Use> users_;  ///< that use anything
   std::array<std::uint64_t, all_refusals.size()> refusals_{};
+  Told told_;
 };
 
 }  // namespace wskeep::ipc

@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/json.hpp>
 #include <cctype>
+#include <charconv>
 
 namespace wskeep::ipc {
 
@@ -59,9 +60,22 @@ std::string write_answer(const Answer& answer, bool keep_alive, bool head_only) 
   head.fields.emplace_back("Content-Type", answer.content_type);
   head.fields.emplace_back("Cache-Control", "no-store");
   if (!keep_alive) head.fields.emplace_back("Connection", "close");
+  if (answer.rest) {
+    // Who is not kept alive may know no chunks.
+    if (keep_alive) head.fields.emplace_back("Transfer-Encoding", "chunked");
+    const std::string text = websocket::write_response(head);
+    if (head_only) return text;
+    return text + (keep_alive ? chunk(answer.body) : answer.body);
+  }
   if (!head_only) return websocket::write_response(head, answer.body);
   head.fields.emplace_back("Content-Length", std::to_string(answer.body.size()));
   return websocket::write_response(head);
+}
+
+std::string chunk(std::string_view text) {
+  std::array<char, 17> size{};
+  const auto end = std::to_chars(size.data(), size.data() + size.size(), text.size(), 16).ptr;
+  return std::string(size.data(), end).append("\r\n").append(text).append("\r\n");
 }
 
 bool is_text(const std::string* content_type) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,6 +48,7 @@ struct Answer {
   std::string content_type = "application/json";
   std::string body{};
   std::vector<std::pair<std::string, std::string>> headers{};
+  std::shared_ptr<LongText> rest{};  ///< what follows the body, in chunks; nullptr: nothing
   bool handed_over = false;  ///< the socket is somebody else's now: nothing is to be written
 };
 
@@ -57,8 +59,11 @@ struct Answer {
 /// There is no room for what the client wants.
 [[nodiscard]] Answer refusal_answer(Refusal refusal);
 
-/// The whole answer as it is sent.
+/// The whole answer as it is sent; with a rest, as far as the body.
 [[nodiscard]] std::string write_answer(const Answer& answer, bool keep_alive, bool head_only);
+
+/// A piece of such an answer, of one that is kept alive. An empty one ends it.
+[[nodiscard]] std::string chunk(std::string_view text);
 
 /// Whether a body with that Content-Type is text; nullptr: none was given.
 [[nodiscard]] bool is_text(const std::string* content_type);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <functional>
+#include <utility>
 
 #include "ipc/event.hpp"
 #include "ipc/reader.hpp"
@@ -23,6 +24,9 @@ std::size_t least_read(const ring::Ring& ring, std::size_t wanted) {
 std::size_t least_progress(const ring::Ring& ring) {
   return ring.capacity() / 16;
 }
+
+/// Lags are told by the wall clock, which somebody may set.
+constexpr std::chrono::nanoseconds longest_lag = std::chrono::hours(1);
 
 }  // namespace
 
@@ -212,6 +216,8 @@ void Channel::overwrite(std::size_t bytes) {
 
 void Channel::deliver() {
   ring_.publish();
+  const ring::Sequence oldest = std::max(std::exchange(undelivered_, ring_.next()), ring_.first());
+  bool taken = false;
   ++iterating_;
   // By index, for a reader's end may attach or detach others.
   for (std::size_t index = 0; index < slots_.size(); ++index) {
@@ -223,11 +229,27 @@ void Channel::deliver() {
     // It may have left while it was sent the last of it.
     if (!slots_[index].reader || reader->place().sequence != ring_.next()) continue;
     slots_[index].caught_up();
+    taken = taken || !reader->blocked();
     // Its socket was never full, so that no progress of its own will tell that writing may go on.
     if (was_behind && stalled_) resume_soon();
   }
+  if (taken && oldest != ring_.next()) note_delivery(oldest);
   --iterating_;
   sweep();
+}
+
+void Channel::note_lapped(const Reader& reader, std::uint64_t lost) {
+  ++statistics_.gaps;
+  statistics_.lost_messages += lost;
+  if (lapped_) lapped_(reader, lost);
+}
+
+void Channel::note_delivery(ring::Sequence oldest) {
+  const auto now = std::chrono::duration_cast<std::chrono::nanoseconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+  const auto received = std::chrono::nanoseconds(ring_.entry(oldest).time_ns);
+  if (!delivery_lag_) delivery_lag_ = std::make_unique<DeliveryLag>();
+  delivery_lag_->observe(std::clamp(now - received, std::chrono::nanoseconds(0), longest_lag));
 }
 
 void Channel::announce(std::string event) {
@@ -268,9 +290,22 @@ void Channel::revise_rights(const std::function<Rights(const Client&)>& rights) 
 }
 
 void Channel::close_all(std::uint16_t code, const std::string& reason) {
+  close_if([](const Reader& /*any*/) { return true; }, code, reason);
+}
+
+void Channel::close_caught_up(std::uint16_t code, const std::string& reason) {
+  const auto caught_up = [this](const Reader& reader) {
+    return !reader.blocked() && reader.first_unsent() >= ring_.next();
+  };
+  close_if(caught_up, code, reason);
+}
+
+void Channel::close_if(const std::function<bool(const Reader&)>& condition, std::uint16_t code,
+                       const std::string& reason) {
   ++iterating_;
   for (std::size_t index = 0; index < slots_.size(); ++index) {
-    if (const auto reader = slots_[index].reader) reader->close(code, reason);
+    const auto reader = slots_[index].reader;
+    if (reader && condition(*reader)) reader->close(code, reason);
   }
   --iterating_;
   sweep();

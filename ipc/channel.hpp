@@ -17,6 +17,7 @@
 #include "ipc/access.hpp"
 #include "ipc/batch.hpp"
 #include "ipc/event_log.hpp"
+#include "ipc/histogram.hpp"
 #include "ipc/patience.hpp"
 #include "ipc/publish_gate.hpp"
 #include "ipc/reader_information.hpp"
@@ -26,6 +27,10 @@
 namespace wskeep::ipc {
 
 class Reader;
+
+/// From what the write itself takes to what a reader may be behind before it is lapped.
+inline constexpr HistogramBounds delivery_lag_bounds{
+    50, 100, 250, 500, 1'000, 2'500, 10'000, 25'000, 100'000, 500'000, 2'500'000, 10'000'000};
 
 /// The ring of one connection with those who read it. The writer (the session) asks how much it may
 /// receive
@@ -53,6 +58,11 @@ class Channel {
     std::chrono::nanoseconds stalled{0};
   };
 
+  /// How old the oldest message of a batch was when readers had been given the batch: once for all
+  /// who took it at once, and once for each that had to be waited for. Not what somebody reads of
+  /// the time before it came.
+  using DeliveryLag = Histogram<delivery_lag_bounds>;
+
   /// Throws std::system_error when there is no memory for the ring.
   Channel(const boost::asio::any_io_executor& executor, Options options, std::uint64_t epoch);
   Channel(const Channel&) = delete;
@@ -75,6 +85,8 @@ class Channel {
   [[nodiscard]] const Options& options() const noexcept { return options_; }
   [[nodiscard]] const Statistics& statistics() const noexcept { return statistics_; }
   [[nodiscard]] Statistics& statistics() noexcept { return statistics_; }
+  /// nullptr: nobody was given anything yet.
+  [[nodiscard]] const DeliveryLag* delivery_lag() const noexcept { return delivery_lag_.get(); }
   [[nodiscard]] std::size_t readers() const noexcept;
   /// By Reader::kind.
   [[nodiscard]] std::map<std::string_view, std::size_t> readers_by_kind() const;
@@ -118,11 +130,19 @@ class Channel {
   /// How fast all local apps together may publish.
   [[nodiscard]] PublishGate& publish_gate() noexcept { return publish_gate_; }
 
+  /// `told` is called for each reader that was lapped and has lost so many messages.
+  void on_lapped(std::function<void(const Reader&, std::uint64_t lost)> told) {
+    lapped_ = std::move(told);
+  }
+
   /// Others have other rights now: tells every reader its own.
   void revise_rights(const std::function<Rights(const Client&)>& rights);
 
   /// Closes all readers, with a Close frame where they speak WebSocket.
   void close_all(std::uint16_t code, const std::string& reason);
+
+  /// Closes those who were given all that there is.
+  void close_caught_up(std::uint16_t code, const std::string& reason);
 
   // -- for readers
 
@@ -130,6 +150,10 @@ class Channel {
   void detach(Reader& reader) noexcept;
   /// A reader that the writer may be waiting for has sent something.
   void on_progress();
+  /// It was lapped: counts and tells it.
+  void note_lapped(const Reader& reader, std::uint64_t lost);
+  /// Messages from `oldest` on, which is kept, were handed over.
+  void note_delivery(ring::Sequence oldest);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -151,6 +175,8 @@ class Channel {
     bool one_message;    ///< else as many as the bytes can hold
   };
 
+  void close_if(const std::function<bool(const Reader&)>& condition, std::uint16_t code,
+                const std::string& reason);
   [[nodiscard]] static bool holds(const Slot& slot) noexcept;
   [[nodiscard]] ring::Sequence oldest_held() const noexcept;
   [[nodiscard]] std::size_t room(ring::Sequence keep, const Need& need) const noexcept;
@@ -171,11 +197,14 @@ class Channel {
   std::unique_ptr<Views> views_;  ///< made when the first reader wants one
   std::vector<Slot> slots_;
   std::size_t iterating_ = 0;  ///< loops over slots_ under way: detached slots stay until they end
+  ring::Sequence undelivered_ = 1;  ///< the first message that `deliver` has not had
   bool stalled_ = false;
   Clock::time_point stalled_since_;
   boost::asio::steady_timer stall_timer_;
   std::function<void()> resume_;
+  std::function<void(const Reader&, std::uint64_t lost)> lapped_;
   Statistics statistics_;
+  std::unique_ptr<DeliveryLag> delivery_lag_;
   std::shared_ptr<Channel*> alive_;  ///< for what was posted and is run after the end
 };
 

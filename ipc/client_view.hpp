@@ -54,7 +54,7 @@ class ClientView final : public Directory {
     all_.status(client_, std::move(done));
   }
   void metrics(const std::optional<Client>& /*viewer*/,
-               std::function<void(std::string)> done) override {
+               std::function<void(std::shared_ptr<LongText>)> done) override {
     all_.metrics(client_, std::move(done));
   }
 

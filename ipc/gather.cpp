@@ -5,6 +5,12 @@
 #include "ipc/run_on.hpp"
 
 namespace wskeep::ipc {
+namespace {
+
+/// Connections that are asked before a shard goes on with its own work.
+constexpr std::size_t in_one_go = 64;
+
+}  // namespace
 
 boost::asio::awaitable<std::vector<std::string>> gather(
     Directory& directory, std::function<std::string(Upstream&)> question) {
@@ -15,10 +21,12 @@ boost::asio::awaitable<std::vector<std::string>> gather(
     if (asked[first]) continue;
     const auto shard = all[first]->executor();
     co_await call_on(shard, [&] {
-      for (std::size_t index = first; index < all.size(); ++index) {
+      std::size_t count = 0;
+      for (std::size_t index = first; index < all.size() && count < in_one_go; ++index) {
         if (asked[index] || all[index]->executor() != shard) continue;
         answers[index] = question(*all[index]);
         asked[index] = true;
+        ++count;
       }
       return true;
     });

@@ -9,8 +9,8 @@
 
 namespace wskeep::ipc {
 
-/// Asks every connection on its own shard, with one visit per shard. The answers are in the order
-/// of `Directory::all`.
+/// Asks every connection on its own shard, a few in one go. The answers are in the order of
+/// `Directory::all`.
 [[nodiscard]] boost::asio::awaitable<std::vector<std::string>> gather(
     Directory& directory, std::function<std::string(Upstream&)> question);
 

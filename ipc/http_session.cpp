@@ -26,10 +26,6 @@ namespace asio = boost::asio;
 using Descriptor = asio::posix::stream_descriptor;
 using Resource = Route::Resource;
 
-/// What is still read behind a request that was refused.
-constexpr std::chrono::milliseconds lingering{1'000};
-constexpr std::size_t most_ignored = std::size_t{4} << 20U;
-
 /// The body of a request that sends no message: a configuration.
 constexpr std::size_t largest_other = std::size_t{1} << 20U;
 
@@ -99,7 +95,9 @@ std::string join(const std::vector<std::string>& parts) {
 Answer not_allowed(std::string_view what) {
   return error_answer(
       403, "not_allowed",
-      "you may not " + std::string(what) + ": the configuration says who may, under 'access'");
+      "you may not " + std::string(what) +
+          ": the configuration says who may, under 'access'; where it says nothing, "
+          "root may (sudo)");
 }
 
 boost::json::array rights_text(Rights rights) {
@@ -171,8 +169,11 @@ asio::awaitable<void> HttpSession::run() {
     // What came of the request is not needed any more, so that its place is the answer's.
     reader_.reset();
     if (outcome == ReadOutcome::refused) received_.clear();
-    if (!may_hold(response.body.size())) response = refusal_answer(Refusal::in_flight);
-    const bool sent = co_await send(write_answer(response, keep_alive, head_only));
+    const std::size_t held = response.rest ? response.rest->held() : 0;
+    if (!may_hold(response.body.size() + held)) response = refusal_answer(Refusal::in_flight);
+    bool sent = co_await send(write_answer(response, keep_alive, head_only));
+    if (sent && response.rest && !head_only) sent = co_await send_rest(*response.rest, keep_alive);
+    response.rest.reset();
     if (sent && outcome == ReadOutcome::refused) co_await let_finish();
     if (!sent || !keep_alive) break;
     static_cast<void>(may_hold(0));
@@ -211,18 +212,6 @@ asio::awaitable<bool> HttpSession::receive(std::chrono::milliseconds timeout) {
   }
 }
 
-/// A client that is still sending what was refused must not be cut off before it has read why.
-asio::awaitable<void> HttpSession::let_finish() {
-  ::shutdown(descriptor_.native_handle(), SHUT_WR);
-  std::size_t ignored = 0;
-  bool more = co_await receive(lingering);
-  while (more && ignored < most_ignored) {
-    ignored += received_.size();
-    received_.clear();
-    more = co_await receive(std::chrono::milliseconds(0));
-  }
-}
-
 asio::awaitable<HttpSession::ReadOutcome> HttpSession::read_request() {
   bool begun = !received_.empty();
   if (begun) set_deadline(limits_->ipc.request);
@@ -251,25 +240,6 @@ asio::awaitable<HttpSession::ReadOutcome> HttpSession::read_request() {
       co_return ReadOutcome::refused;
     }
   }
-}
-
-asio::awaitable<bool> HttpSession::send(std::string text) {
-  set_deadline(limits_->ipc.request);
-  std::string_view rest = text;
-  while (!rest.empty() && !timed_out_ && !stopped_) {
-    const ssize_t count =
-        ::send(descriptor_.native_handle(), rest.data(), rest.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (count > 0) {
-      rest.remove_prefix(static_cast<std::size_t>(count));
-    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      boost::system::error_code error;
-      co_await descriptor_.async_wait(Descriptor::wait_write,
-                                      asio::redirect_error(asio::use_awaitable, error));
-    } else if (errno != EINTR) {
-      co_return false;
-    }
-  }
-  co_return rest.empty();
 }
 
 asio::awaitable<Answer> HttpSession::answer() {
@@ -305,16 +275,14 @@ asio::awaitable<Answer> HttpSession::answer() {
       });
       co_return Answer{.body = "{\"connections\":[" + join(summaries) + "]}\n"};
     }
-    case Resource::status:
-    case Resource::metrics: {
-      const bool metrics = route.resource == Resource::metrics;
-      auto ask = [&](auto done) {
-        metrics ? directory_.metrics({}, done) : directory_.status({}, done);
-      };
+    case Resource::status: {
+      auto ask = [&](auto done) { directory_.status({}, done); };
       std::string body = co_await run_on<std::string>(descriptor_.get_executor(), ask);
-      if (metrics)
-        co_return Answer{.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = body};
       co_return Answer{.body = body + "\n"};
+    }
+    case Resource::metrics: {
+      Answer scraped = co_await metrics();
+      co_return scraped;
     }
     case Resource::events: {
       if (method != "GET") co_return method_not_allowed("GET");

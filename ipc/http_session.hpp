@@ -52,10 +52,14 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   boost::asio::awaitable<ReadOutcome> read_request();
   /// False: the client has gone, or the time is up.
   boost::asio::awaitable<bool> receive(std::chrono::milliseconds timeout);
-  boost::asio::awaitable<bool> send(std::string text);
-  boost::asio::awaitable<void> let_finish();
   boost::asio::awaitable<Answer> answer();
   boost::asio::awaitable<Answer> answer_connection(const Route& route, const Target& target);
+  // http_send.cpp
+  boost::asio::awaitable<bool> send(std::string text);
+  boost::asio::awaitable<bool> send_rest(LongText& rest, bool chunked);
+  boost::asio::awaitable<bool> write(std::string text);
+  boost::asio::awaitable<Answer> metrics();
+  boost::asio::awaitable<void> let_finish();
   // http_subscribe.cpp
   /// What is asked for, and the head of the answer to it.
   struct Wanted {

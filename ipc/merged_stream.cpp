@@ -91,10 +91,19 @@ void MergedStream::begin(std::span<const std::byte> early_bytes) {
   end_when_complete();
 }
 
+bool MergedStream::given_all() const {
+  return std::ranges::all_of(sources_,
+                             [](const auto& entry) { return entry.second.upstream == nullptr; });
+}
+
 void MergedStream::end_when_complete() {
-  const bool all_given = std::ranges::all_of(
-      sources_, [](const auto& entry) { return entry.second.upstream == nullptr; });
-  if (!settings_.subscription.follow && all_given) end_body();
+  if (!settings_.subscription.follow && given_all()) end_body();
+}
+
+/// Not before each connection has ended: until then it has things to tell.
+void MergedStream::close_when_stopped() {
+  if (stopping_ && given_all())
+    close(static_cast<std::uint16_t>(CloseCode::going_away), "wskeepd is stopping");
 }
 
 void MergedStream::add(const std::shared_ptr<Upstream>& upstream,
@@ -192,6 +201,7 @@ void MergedStream::ended(std::uint64_t tap, End end) {
   source.upstream.reset();
   if (end.kind == End::Kind::closed) directory_changed();
   if (!gone_ && !finishing_) end_when_complete();
+  close_when_stopped();
 }
 
 void MergedStream::directory_changed() {
@@ -228,7 +238,8 @@ void MergedStream::tell_removed(const std::string& name) {
 }
 
 void MergedStream::daemon_stops() {
-  close(static_cast<std::uint16_t>(CloseCode::going_away), "wskeepd is stopping");
+  stopping_ = true;
+  close_when_stopped();
 }
 
 // -- what it is sent

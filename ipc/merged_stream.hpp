@@ -82,7 +82,9 @@ class MergedStream final : public std::enable_shared_from_this<MergedStream>,
   void tell_removed(const std::string& name);
   void send_own(std::string_view json);
   void append_chunk(std::string_view text);
+  [[nodiscard]] bool given_all() const;
   void end_when_complete();
+  void close_when_stopped();
   void append_cursors();
   void flush();
   void wait_to_write();
@@ -114,6 +116,7 @@ class MergedStream final : public std::enable_shared_from_this<MergedStream>,
   boost::asio::steady_timer close_timer_;
   bool waiting_to_write_ = false;
   bool commented_ = false;
+  bool stopping_ = false;  ///< the daemon: its connections end one by one
   bool close_sent_ = false;
   bool finishing_ = false;
   bool shut_ = false;

@@ -18,7 +18,8 @@ Reader::Reader(Channel& channel, Descriptor descriptor, ClientSlot slot, std::un
       descriptor_(std::move(descriptor)),
       slot_(std::move(slot)),
       feed_(std::move(feed)),
-      gap_(gap) {}
+      gap_(gap),
+      came_at_(channel.ring().next()) {}
 
 void Reader::deliver() {
   if (blocked() || delivering_) return;
@@ -71,9 +72,8 @@ std::span<const std::byte> Reader::next_output() {
 void Reader::tell_gap() {
   const bool in_message = feed_->in_message();
   const auto [from, to] = feed_->skip_lost();
-  ++channel_.statistics().gaps;
-  channel_.statistics().lost_messages += to - from + 1;
   lost_messages_ += to - from + 1;
+  channel_.note_lapped(*this, to - from + 1);
   on_gap(from, to);
   if (in_message) broken_off();
 }
@@ -108,8 +108,19 @@ void Reader::writable(const boost::system::error_code& error) {
   waiting_to_write_ = false;
   if (gone_) return;
   if (error) return leave();
+  const ring::Sequence first = first_unsent();
   deliver();
-  if (!gone_) channel_.on_progress();
+  if (gone_) return;
+  note_delivery(first);
+  channel_.on_progress();
+}
+
+/// Of those that it could not take when they came: `first`, which was the oldest, and what was
+/// given to it with that.
+void Reader::note_delivery(ring::Sequence first) {
+  if (finishing_) return;
+  const ring::Sequence oldest = std::max({first, came_at_, channel_.ring().first()});
+  if (oldest < first_unsent()) channel_.note_delivery(oldest);
 }
 
 void Reader::revise(Rights rights) {

@@ -116,6 +116,7 @@ class Reader : public std::enable_shared_from_this<Reader> {
   void sent(std::size_t bytes);
   void tell_gap();
   void start_close_timer();
+  void note_delivery(ring::Sequence first);
 
   Channel& channel_;
   Descriptor descriptor_;
@@ -130,6 +131,7 @@ class Reader : public std::enable_shared_from_this<Reader> {
   bool finishing_ = false;
   bool shut_ = false;
   bool gone_ = false;
+  ring::Sequence came_at_;  ///< the first message that was received after it came
   std::uint64_t sent_bytes_ = 0;
   std::uint64_t lost_messages_ = 0;
   std::unique_ptr<boost::asio::steady_timer> close_timer_;

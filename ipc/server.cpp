@@ -14,6 +14,7 @@
 #include <stdexcept>
 #include <unordered_set>
 
+#include "config/authority.hpp"
 #include "config/listen.hpp"
 #include "config/principal.hpp"
 #include "ipc/http_session.hpp"
@@ -178,21 +179,32 @@ void Server::State::open_sockets(const std::vector<int>& handed_over) {
   }
 }
 
+/// What to do about it.
+std::string hint(const boost::system::error_code& error, std::uint16_t port) {
+  if (error == asio::error::address_in_use) {
+    return ": another program has that port (ss -ltnp 'sport = :" + std::to_string(port) +
+           "'): end it, or take another port";
+  }
+  if (error == asio::error::access_denied)
+    return ": ports below 1024 are root's: take a higher one";
+  if (error == boost::system::errc::address_not_available)
+    return ": no interface of this machine has that address (ip address)";
+  return {};
+}
+
 void Server::State::open_metrics() {
   const config::Listen listen = config::parse_listen(metrics.listen);
   try {
     const asio::ip::tcp::endpoint endpoint(asio::ip::make_address(listen.address), listen.port);
     asio::ip::tcp::acceptor acceptor(executor, endpoint);
     const auto local = acceptor.local_endpoint();
-    metrics_address = (local.address().is_v6() ? "[" + local.address().to_string() + "]"
-                                               : local.address().to_string()) +
-                      ":" + std::to_string(local.port());
+    metrics_address = config::host_and_port(local.address().to_string(), local.port());
     acceptor.non_blocking(true);
     doors.push_back(
         std::make_shared<Door>(executor, acceptor.release(), HttpSession::Scope::monitoring));
   } catch (const boost::system::system_error& error) {
     throw std::runtime_error("metrics.listen: cannot listen at " + metrics.listen + ": " +
-                             error.code().message());
+                             error.code().message() + hint(error.code(), listen.port));
   }
 }
 
@@ -320,6 +332,10 @@ void Server::State::tell(SocketNotice::What what, const Door& door,
 
 void Server::on_notice(std::function<void(const SocketNotice&)> notice) {
   state_->notice = std::move(notice);
+}
+
+void Server::on_refusal(Accounts::Told told) {
+  state_->accounts->on_refusal(std::move(told));
 }
 
 void Server::configure(const config::Ipc& ipc, Extent extent) {

@@ -76,6 +76,8 @@ class Server {
   /// No new clients, and no new requests of those that are there. Removes the socket files.
   void stop();
 
+  /// Before `listen`: see Accounts.
+  void on_refusal(Accounts::Told told);
   /// What local apps have of the daemon, over all shards. Any thread.
   [[nodiscard]] const Accounts& accounts() const noexcept;
 

@@ -33,6 +33,13 @@ class Owned {
   int descriptor_;
 };
 
+/// What mostly is the reason under systemd, whose service may write to two folders alone.
+std::string hint(int reason) {
+  if (reason != EROFS && reason != EACCES) return {};
+  return ": the service wskeepd can make sockets in /run/wskeep; for another folder see "
+         "ReadWritePaths= in systemd.exec(5)";
+}
+
 /// The path fits: the configuration was checked for it.
 sockaddr_un make_address(const std::string& file) {
   sockaddr_un address{};
@@ -59,7 +66,8 @@ SocketFile::SocketFile(const config::LocalSocket& settings, std::string key)
 }
 
 void SocketFile::fail(const std::string& what) const {
-  refuse(what + ": " + std::system_category().message(errno));
+  const int reason = errno;
+  refuse(what + ": " + std::system_category().message(reason) + hint(reason));
 }
 
 void SocketFile::refuse(const std::string& what) const {
@@ -119,7 +127,11 @@ void SocketFile::bind_and_listen() {
     fail("cannot listen at " + path);
   // Only where it is wanted: a sandbox may forbid chown (systemd/wskeepd.service does).
   if (owner != nullptr && ::chown(path.c_str(), static_cast<uid_t>(-1), owner->gr_gid) != 0)
-    fail("cannot give " + path + " to the group '" + settings_.group + "'");
+    refuse("cannot give " + path + " to the group '" + settings_.group +
+           "': " + std::system_category().message(errno) +
+           ": wskeepd has to be a member of it, and to be allowed to. `systemctl edit wskeepd`: "
+           "[Service], SupplementaryGroups=" +
+           settings_.group + ", SystemCallFilter=@chown");
   if (::chmod(path.c_str(), settings_.mode) != 0) fail("cannot set the mode of " + path);
   if (::listen(listener.get(), SOMAXCONN) != 0) fail("cannot listen at " + path);
   struct stat status {};

@@ -118,6 +118,25 @@ struct ReloadAnswer {
   std::string body;
 };
 
+/// A text that may be long: it is made piece by piece, elsewhere, while what came before is sent.
+/// Used on the server's executor.
+class LongText {
+ public:
+  struct Piece {
+    std::string text;
+    bool last = false;
+  };
+
+  virtual ~LongText() = default;
+
+  /// Makes the next piece; `done` is called once with it, on the server's executor. Not before the
+  /// last call's `done`, nor behind the last piece.
+  virtual void next(std::function<void(Piece)> done) = 0;
+
+  /// Bytes that it holds until it is no more.
+  [[nodiscard]] virtual std::size_t held() const noexcept = 0;
+};
+
 /// All connections, and what the daemon says of itself. Used on the server's executor alone.
 class Directory {
  public:
@@ -146,7 +165,7 @@ class Directory {
   virtual void status(const std::optional<Client>& viewer,
                       std::function<void(std::string)> done) = 0;
   virtual void metrics(const std::optional<Client>& viewer,
-                       std::function<void(std::string)> done) = 0;
+                       std::function<void(std::shared_ptr<LongText>)> done) = 0;
 };
 
 }  // namespace wskeep::ipc

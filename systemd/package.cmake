@@ -48,8 +48,11 @@ install(FILES ${package_files}/changelog.gz ${package_files}/changelog.Debian.gz
         DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/wskeep)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/config/examples DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/wskeep
         FILES_MATCHING PATTERN "*.yaml" PATTERN installed.yaml EXCLUDE)
-install(FILES docs/configuration.md docs/ipc.md docs/cli.md docs/errors.md docs/systemd.md docs/monitoring.md docs/metrics.md docs/docker.md
+install(FILES docs/configuration.md docs/session.md docs/templates.md docs/examples.md docs/ipc.md docs/cli.md docs/errors.md
+              docs/systemd.md docs/monitoring.md docs/metrics.md docs/logs.md docs/docker.md
         DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/wskeep/docs)
+# For editors: cli/CMakeLists.txt has the program write them.
+install(FILES ${package_files}/wskeep.schema.json ${package_files}/conf.d.schema.json DESTINATION ${CMAKE_INSTALL_DATADIR}/wskeep)
 install(FILES docker/prometheus/rules.yaml DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/wskeep/monitoring)
 install(FILES docker/grafana/dashboards/wskeep.json DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/wskeep/monitoring)
 

@@ -7,6 +7,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "websocket/base64.hpp"
 #include "websocket/header_text.hpp"
 #include "websocket/permessage_deflate.hpp"
 
@@ -23,14 +24,6 @@ constexpr std::array<std::string_view, 7> own_headers{"upgrade",
                                                       "sec-websocket-accept",
                                                       "sec-websocket-protocol",
                                                       "sec-websocket-extensions"};
-
-std::string base64(std::span<const unsigned char> bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');  // EVP_EncodeBlock writes a NUL behind it
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), bytes.data(),
-                                   static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(size));
-  return text;
-}
 
 /// 16 bytes in base64, as far as characters and length tell.
 bool is_key(std::string_view key) {
@@ -116,7 +109,7 @@ UpgradeCheck refuse_request(unsigned status, std::string text,
 }  // namespace
 
 std::string make_key(std::span<const std::byte, 16> random) {
-  return base64({reinterpret_cast<const unsigned char*>(random.data()), random.size()});
+  return to_base64({reinterpret_cast<const char*>(random.data()), random.size()});
 }
 
 std::string compute_accept(std::string_view key) {
@@ -126,7 +119,7 @@ std::string compute_accept(std::string_view key) {
   if (EVP_Digest(input.data(), input.size(), digest.data(), &size, EVP_sha1(), nullptr) != 1) {
     throw std::runtime_error("this OpenSSL has no SHA-1, which WebSocket handshakes need");
   }
-  return base64({digest.data(), size});
+  return to_base64({reinterpret_cast<const char*>(digest.data()), size});
 }
 
 std::string write_upgrade_request(const UpgradeRequest& request) {

@@ -19,6 +19,11 @@ _wskeep_names() {
 _wskeep() {
   local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
   local globals="--socket --timeout --json --color --help --version"
+  # All that take a value behind them; --wait has its own only behind =.
+  local with_values="--socket --timeout --color --cycles --interval --batch --sort --filter --from --after --limit --contains
+    --where --opcode --url --name --subscribe --token-file --metrics --config --for --messages
+    --user"
+  with_values=${with_values//$'\n'/ }
   local at command="" positions=0 options="" skip=0
   COMPREPLY=()
 
@@ -28,13 +33,15 @@ _wskeep() {
     previous=${COMP_WORDS[COMP_CWORD - 2]}
   fi
 
+  # A value is wanted: one of those that are known, or what only the user knows.
   case $previous in
-    --socket) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
+    --socket | --token-file | --config) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
+    --user) mapfile -t COMPREPLY < <(compgen -u -- "$word"); return ;;
     --color) mapfile -t COMPREPLY < <(compgen -W "auto always never" -- "$word"); return ;;
     --from) mapfile -t COMPREPLY < <(compgen -W "oldest newest" -- "$word"); return ;;
-    --token-file | --config) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
+    --opcode) mapfile -t COMPREPLY < <(compgen -W "text binary" -- "$word"); return ;;
     --sort) mapfile -t COMPREPLY < <(compgen -W "name state messages bytes sent rtt ring readers lag" -- "$word"); return ;;
-    --timeout | --after | --limit | --cycles | --interval | --batch | --filter | --url | --name | --subscribe | --metrics | --for | --messages) return ;;
+    *) [[ " $with_values " != *" $previous "* ]] || return ;;
   esac
 
   for ((at = 1; at < COMP_CWORD; ++at)); do
@@ -43,8 +50,7 @@ _wskeep() {
       continue
     fi
     case ${COMP_WORDS[at]} in
-      --socket | --timeout | --color | --from | --after | --limit | --cycles | --interval | --batch | --sort | --filter | --url | --name | --subscribe | --token-file | --config | --for | --messages | --metrics) skip=1 ;;
-      -*) ;;
+      -*) [[ " $with_values " != *" ${COMP_WORDS[at]} "* ]] || skip=1 ;;
       *)
         if [[ -z $command ]]; then
           command=${COMP_WORDS[at]}
@@ -64,6 +70,8 @@ _wskeep() {
     tail) options="--all --from --after --events --limit --timestamps --reconnect --contains --where --opcode" ;;
     events) options="--from --after --limit --reconnect --contains --where" ;;
     send) options="--binary --whole" ;;
+    check) options="--user --strict" ;;
+    schema) options="--conf-d" ;;
     dry-run) options="--config --for --messages --show-values" ;;
     health) options="--ready" ;;
     init) options="--url --name --subscribe --token-file --metrics --force" ;;

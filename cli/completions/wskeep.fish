@@ -80,6 +80,11 @@ complete -c wskeep -n '__fish_seen_subcommand_from dry-run' -l for -x -d 'Leave 
 complete -c wskeep -n '__fish_seen_subcommand_from dry-run' -l messages -x -d 'Leave after so many messages'
 complete -c wskeep -n '__fish_seen_subcommand_from dry-run' -l show-values -d 'Secrets too'
 
+complete -c wskeep -n '__fish_seen_subcommand_from check' -l user -x -a '(__fish_complete_users)' -d 'With the rights of this user'
+complete -c wskeep -n '__fish_seen_subcommand_from check' -l strict -d 'Warnings count too'
+
+complete -c wskeep -n '__fish_seen_subcommand_from schema' -l conf-d -d 'Of a file in conf.d'
+
 complete -c wskeep -n '__fish_seen_subcommand_from health' -l ready -d 'All connections too'
 
 complete -c wskeep -n '__fish_seen_subcommand_from init' -l url -x -d 'What to hold'

@@ -10,6 +10,8 @@
 #include <memory>
 #include <string>
 
+#include "websocket/base64.hpp"
+
 namespace wskeep::net {
 
 using daemon::Error;
@@ -220,9 +222,7 @@ std::string pin_of(const x509_st* certificate) {
                                EVP_sha256(), nullptr) == 1;
   OPENSSL_free(encoded);
   if (!done) return {};
-  std::array<unsigned char, 45> text{};  // with the zero that OpenSSL ends it with
-  EVP_EncodeBlock(text.data(), digest.data(), static_cast<int>(digest.size()));
-  return {text.begin(), text.end() - 1};
+  return websocket::to_base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
 std::vector<Certificate> describe_chain(const ssl_st* ssl) {

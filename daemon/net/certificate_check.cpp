@@ -156,17 +156,6 @@ int judge(X509_STORE_CTX* verification, void* /*unused*/) {
 
 }  // namespace
 
-std::string normalized_pin(std::string_view text) {
-  constexpr std::size_t size = 44;  // of 32 bytes
-  std::array<unsigned char, 33> bytes{};
-  if (text.size() != size || text[size - 1] != '=' || text[size - 2] == '=') return {};
-  const auto* begin = reinterpret_cast<const unsigned char*>(text.data());
-  if (EVP_DecodeBlock(bytes.data(), begin, static_cast<int>(size)) != 33) return {};
-  std::array<unsigned char, size + 1> normalized{};
-  EVP_EncodeBlock(normalized.data(), bytes.data(), 32);
-  return {normalized.begin(), normalized.end() - 1};
-}
-
 void install_certificate_check(ssl_ctx_st* context) {
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, &on_checked);
   SSL_CTX_set_cert_verify_callback(context, &judge, nullptr);

@@ -18,9 +18,6 @@ struct CertificateRules {
   std::vector<std::string> pins;                 ///< as Certificate::pin; empty: any key
 };
 
-/// A pin in the one form that it is compared in; empty when this is not the base64 of 32 bytes.
-[[nodiscard]] std::string normalized_pin(std::string_view text);
-
 /// Has each handshake judge the server's certificates by the rules of its TlsContext, and tell the
 /// TlsPeer what it found. A chain that is refused ends the handshake.
 void install_certificate_check(ssl_ctx_st* context);

@@ -11,6 +11,9 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -117,10 +120,51 @@ class Beginning {
   posix_spawnattr_t attributes_{};
 };
 
+/// The groups of those that run, for whoever ends the process. A lock, for each shard runs its own;
+/// it is taken twice for each program.
+class RunningGroups {
+ public:
+  void add(pid_t group) {
+    const std::lock_guard guard(lock_);
+    groups_.insert(group);
+  }
+  void remove(pid_t group) {
+    const std::lock_guard guard(lock_);
+    groups_.erase(group);
+  }
+  void kill() {
+    const std::lock_guard guard(lock_);
+    for (const pid_t group : groups_) ::kill(-group, SIGKILL);
+  }
+
+ private:
+  std::mutex lock_;
+  std::set<pid_t> groups_;
+};
+
+/// Never destroyed: threads that are left behind may use it to the last.
+RunningGroups& running_groups() {
+  static RunningGroups* const groups = std::make_unique<RunningGroups>().release();
+  return *groups;
+}
+
+/// Whether there is still a child of ours in this group. Those that have ended are reaped.
+bool has_members(pid_t group) {
+  pid_t reaped = 0;
+  do {
+    reaped = ::waitpid(-group, nullptr, WNOHANG);
+  } while (reaped > 0);
+  return reaped == 0;
+}
+
 }  // namespace
 
+void LeftChildren::add(pid_t group) {
+  if (has_members(group)) groups_.push_back(group);
+}
+
 void LeftChildren::reap() {
-  std::erase_if(children_, [](pid_t child) { return ::waitpid(child, nullptr, WNOHANG) != 0; });
+  std::erase_if(groups_, [](pid_t group) { return !has_members(group); });
 }
 
 std::variant<ChildProcess, Failure> ChildProcess::start(const daemon::Command& command) {
@@ -137,11 +181,13 @@ std::variant<ChildProcess, Failure> ChildProcess::start(const daemon::Command& c
   if (error != 0)
     return Failure{Error::prepare_failed,
                    command.arguments[0] + " cannot be run: " + std::strerror(error)};
+  running_groups().add(child);
   return ChildProcess(child, std::exchange(output.read, -1), std::exchange(errors.read, -1));
 }
 
 ChildProcess::ChildProcess(ChildProcess&& other) noexcept
-    : child_(std::exchange(other.child_, 0)),
+    : group_(other.group_),
+      child_(std::exchange(other.child_, 0)),
       output_(std::exchange(other.output_, -1)),
       errors_(std::exchange(other.errors_, -1)) {}
 
@@ -149,6 +195,7 @@ ChildProcess::~ChildProcess() {
   close_if_open(output_);
   close_if_open(errors_);
   if (child_ == 0) return;
+  running_groups().remove(group_);
   kill();
   ::waitpid(child_, nullptr, WNOHANG);
 }
@@ -174,6 +221,8 @@ void ChildProcess::kill() const {
 }
 
 std::optional<int> ChildProcess::reap() {
+  // While the number is its own.
+  if (has_ended()) running_groups().remove(group_);
   int status = 0;
   const pid_t reaped = ::waitpid(child_, &status, WNOHANG);
   if (reaped == 0) return std::nullopt;
@@ -184,7 +233,13 @@ std::optional<int> ChildProcess::reap() {
 }
 
 void ChildProcess::leave_to(LeftChildren& left) {
-  left.add(std::exchange(child_, 0));
+  running_groups().remove(group_);
+  child_ = 0;
+  left.add(group_);
+}
+
+void kill_running_programs() {
+  running_groups().kill();
 }
 
 }  // namespace wskeep::net

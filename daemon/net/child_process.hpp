@@ -10,16 +10,20 @@
 
 namespace wskeep::net {
 
-/// Programs that were killed and did not go at once: the kernel holds them until a disk or a
-/// network file system answers. Each is waited for when the next program is run. On one thread.
+/// Groups of programs that were killed and did not go at once: the kernel holds them until a disk
+/// or a network file system answers. Process 1 of a container also gets the programs that these
+/// have started, and nobody else would ever reap them. Looked at when the next program is run. On
+/// one thread.
 class LeftChildren {
  public:
-  void add(pid_t child) { children_.push_back(child); }
+  /// `group` is that of a program whose pid was not free since: see waitpid(2) for negative
+  /// numbers.
+  void add(pid_t group);
   void reap();
-  [[nodiscard]] std::size_t count() const noexcept { return children_.size(); }
+  [[nodiscard]] std::size_t count() const noexcept { return groups_.size(); }
 
  private:
-  std::vector<pid_t> children_;
+  std::vector<pid_t> groups_;
 };
 
 /// A program in a process group of its own, whose output comes by two pipes. It inherits nothing
@@ -50,16 +54,21 @@ class ChildProcess {
   /// Its wait status, once it has ended: see waitpid(2).
   [[nodiscard]] std::optional<int> reap();
 
-  /// It is somebody else's to reap.
+  /// What is left of it and its group is somebody else's to reap.
   void leave_to(LeftChildren& left);
 
  private:
   ChildProcess(pid_t child, int output, int errors) noexcept
-      : child_(child), output_(output), errors_(errors) {}
+      : group_(child), child_(child), output_(output), errors_(errors) {}
 
+  pid_t group_;
   pid_t child_;  ///< 0: it was reaped, or left
   int output_;
   int errors_;
 };
+
+/// Kills all that run, with their groups, and nothing more: for a process that ends without taking
+/// itself apart. Any thread.
+void kill_running_programs();
 
 }  // namespace wskeep::net

@@ -97,7 +97,7 @@ class Running {
     const bool stopped = co_await cancelled();
     child_.kill();
     const std::optional<int> status = co_await reap();
-    if (!status) child_.leave_to(left);
+    child_.leave_to(left);
     if (stopped) co_return Failure{Error::stopped, "stopped"};
     // What it wrote just before it ended.
     output_.drain(max_output_);

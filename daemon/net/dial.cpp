@@ -12,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include "config/authority.hpp"
 #include "daemon/net/proxy_tunnel.hpp"
 #include "daemon/net/readiness.hpp"
 #include "daemon/net/socket.hpp"
@@ -41,10 +42,8 @@ Failure connect_failure(int number) {
 Failure at_proxy(std::string_view preposition, const daemon::Environment::DialTarget& target,
                  Failure failure) {
   if (target.proxy == nullptr || failure.error == Error::stopped) return failure;
-  const std::string& host = target.proxy->host;
-  const bool ipv6 = host.find(':') != std::string::npos;
   std::string text(preposition);
-  text += "proxy " + (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(target.proxy->port);
+  text += "proxy " + config::host_and_port(target.proxy->host, target.proxy->port);
   return {failure.error, text + ": " + failure.text};
 }
 

@@ -1,10 +1,12 @@
 #include "daemon/net/proxy_connect.hpp"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <string>
+
+#include "config/authority.hpp"
+#include "websocket/base64.hpp"
 
 namespace wskeep::net {
 
@@ -15,12 +17,10 @@ namespace {
 
 constexpr std::string_view blank_line = "\r\n\r\n";
 
-/// HOST:PORT with the port always (RFC 9112, section 3.2.3).
+/// With the port always (RFC 9112, section 3.2.3).
 std::string authority(std::string_view host, std::uint16_t port) {
-  const bool ipv6 = host.find(':') != std::string_view::npos;
   // A zone means something on this machine only (RFC 6874, section 4).
-  const std::string bare(host.substr(0, host.find('%')));
-  return (ipv6 ? "[" + bare + "]:" : bare + ":") + std::to_string(port);
+  return config::host_and_port(host.substr(0, host.find('%')), port);
 }
 
 std::size_t base64_size(std::size_t bytes) {
@@ -32,12 +32,9 @@ void append_base64(std::string& output, std::string_view user, std::string_view 
   std::string plain;
   plain.reserve(user.size() + 1 + password.size());
   plain.append(user).append(":").append(password);
-  const std::size_t begin = output.size();
-  output.resize(begin + base64_size(plain.size()) + 1);  // and a zero byte
-  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(output.data() + begin),
-                  reinterpret_cast<const unsigned char*>(plain.data()),
-                  static_cast<int>(plain.size()));
-  output.pop_back();
+  std::string encoded = websocket::to_base64(plain);
+  output += encoded;
+  OPENSSL_cleanse(encoded.data(), encoded.size());
   OPENSSL_cleanse(plain.data(), plain.size());
 }
 
@@ -60,7 +57,7 @@ ConnectDialogue::ConnectDialogue(std::string_view host, std::uint16_t port, std:
   const std::string head = "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n";
   std::string& request = output();
   request.reserve(head.size() + authorization.size() +
-                  base64_size(user.size() + 1 + password.size()) + 1 + blank_line.size());
+                  base64_size(user.size() + 1 + password.size()) + blank_line.size());
   request = head;
   if (with_password_) {
     request += authorization;

@@ -112,22 +112,8 @@ Failure limit_ciphers(SSL_CTX* context, const config::Tls& settings) {
   return {Error::configuration, std::move(wrong)};
 }
 
-std::variant<CertificateRules, Failure> make_rules(const config::Tls& settings) {
-  CertificateRules rules{settings.verify, settings.ignore, {}};
-  for (const std::string& text : settings.pin_sha256) {
-    std::string pin = normalized_pin(text);
-    if (pin.empty())
-      return Failure{Error::configuration,
-                     "tls.pin_sha256 has \"" + text + "\", which is not the base64 of 32 bytes"};
-    rules.pins.push_back(std::move(pin));
-  }
-  return rules;
-}
-
 TlsContexts::Result make_context(const config::Tls& settings) {
   ERR_clear_error();
-  auto rules = make_rules(settings);
-  if (auto* failure = std::get_if<Failure>(&rules)) return std::move(*failure);
   std::unique_ptr<SSL_CTX, FreeTls> context(SSL_CTX_new(TLS_client_method()));
   if (!context) return Failure{Error::out_of_resources, "no memory for a TLS context"};
   set_options(context.get(), settings);
@@ -137,9 +123,9 @@ TlsContexts::Result make_context(const config::Tls& settings) {
       return failure;
   }
   ERR_clear_error();
-  return std::make_shared<TlsContext>(std::move(context),
-                                      std::move(std::get<CertificateRules>(rules)),
-                                      !settings.ciphers.empty() || !settings.ciphersuites.empty());
+  return std::make_shared<TlsContext>(
+      std::move(context), CertificateRules{settings.verify, settings.ignore, settings.pin_sha256},
+      !settings.ciphers.empty() || !settings.ciphersuites.empty());
 }
 
 }  // namespace

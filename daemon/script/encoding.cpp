@@ -6,31 +6,16 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "websocket/base64.hpp"
+
 namespace wskeep::script {
 namespace {
 
 constexpr std::string_view base64_alphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::string_view base64url_alphabet =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 std::uint32_t byte(char c) {
   return static_cast<unsigned char>(c);
-}
-
-std::string in_base64(std::string_view bytes, std::string_view alphabet) {
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    const std::string_view group = bytes.substr(at, 3);
-    std::uint32_t bits = byte(group[0]) << 16U;
-    bits |= group.size() > 1 ? byte(group[1]) << 8U : 0;
-    bits |= group.size() > 2 ? byte(group[2]) : 0;
-    for (std::size_t digit = 0; digit <= group.size(); ++digit) {
-      text += alphabet[bits >> (18 - 6 * digit) & 0x3FU];
-    }
-  }
-  return text;
 }
 
 /// 64 for what is no digit.
@@ -98,16 +83,6 @@ std::optional<std::string> with_length(std::string_view text, std::string_view k
   return all.append(text);
 }
 
-std::string to_base64(std::string_view bytes) {
-  std::string text = in_base64(bytes, base64_alphabet);
-  text.append((4 - text.size() % 4) % 4, '=');
-  return text;
-}
-
-std::string to_base64url(std::string_view bytes) {
-  return in_base64(bytes, base64url_alphabet);
-}
-
 std::optional<std::string> from_base64(std::string_view text) {
   const std::size_t end = text.find('=');
   if (end != std::string_view::npos) {
@@ -162,10 +137,10 @@ bool is_utf8(std::string_view bytes) {
 
 std::string encoded(std::string_view bytes, std::string_view encoding) {
   if (encoding == "base64") {
-    return to_base64(bytes);
+    return websocket::to_base64(bytes);
   }
   if (encoding == "base64url") {
-    return to_base64url(bytes);
+    return websocket::to_base64url(bytes);
   }
   return encoding == "raw" ? std::string(bytes) : to_hex(bytes);
 }

@@ -18,12 +18,6 @@ namespace wskeep::script {
 /// Buffers have it). Nothing where it is too long for that.
 [[nodiscard]] std::optional<std::string> with_length(std::string_view text, std::string_view kind);
 
-/// RFC 4648, section 4, with padding.
-[[nodiscard]] std::string to_base64(std::string_view bytes);
-
-/// RFC 4648, section 5, without padding, as JWT has it.
-[[nodiscard]] std::string to_base64url(std::string_view bytes);
-
 /// Either alphabet, with or without padding. Nothing where it is not base64.
 [[nodiscard]] std::optional<std::string> from_base64(std::string_view text);
 

@@ -19,6 +19,7 @@
 #include "config/text.hpp"
 #include "daemon/script/encoding.hpp"
 #include "daemon/script/signature.hpp"
+#include "websocket/base64.hpp"
 
 namespace wskeep::script {
 namespace {
@@ -243,9 +244,9 @@ using Implementation = Evaluated (*)(const Call&);
 constexpr std::array<Implementation, static_cast<std::size_t>(Function::with_length) + 1>
     implementations{
         add,
-        [](const Call& call) -> Evaluated { return to_base64(call.arguments[0]); },
+        [](const Call& call) -> Evaluated { return websocket::to_base64(call.arguments[0]); },
         base64_decode,
-        [](const Call& call) -> Evaluated { return to_base64url(call.arguments[0]); },
+        [](const Call& call) -> Evaluated { return websocket::to_base64url(call.arguments[0]); },
         concat,
         credential,
         [](const Call& call) -> Evaluated { return call.arguments[0]; },  // default: with a value

@@ -15,6 +15,7 @@
 
 #include "config/json.hpp"
 #include "daemon/script/encoding.hpp"
+#include "websocket/base64.hpp"
 
 namespace wskeep::script {
 namespace {
@@ -172,13 +173,14 @@ std::variant<std::string, JwtError> jwt(JwtAlgorithm algorithm, std::string_view
   if (!header.empty() && !is_json_object(header)) {
     return JwtError{"needs a header that is a JSON object"};
   }
-  std::string token = to_base64url(full_header(algorithm, header)) + '.' + to_base64url(claims);
+  std::string token = websocket::to_base64url(full_header(algorithm, header)) + '.' +
+                      websocket::to_base64url(claims);
   const auto signature = signature_of(algorithm, key, token);
   ERR_clear_error();
   if (const auto* const error = std::get_if<JwtError>(&signature)) {
     return *error;
   }
-  return token + '.' + to_base64url(std::get<std::string>(signature));
+  return token + '.' + websocket::to_base64url(std::get<std::string>(signature));
 }
 
 void wipe(std::string& secret) {

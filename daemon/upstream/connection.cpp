@@ -15,7 +15,6 @@ namespace {
 namespace asio = boost::asio;
 namespace json = boost::json;
 using daemon::Error;
-using Level = daemon::Log::Level;
 
 ipc::Channel::Options channel_options(const config::ConnectionSettings& settings,
                                       const config::IpcLimits& limits) {
@@ -27,10 +26,6 @@ ipc::Channel::Options channel_options(const config::ConnectionSettings& settings
           .publish_each = limits.publish,
           .batch_bytes = limits.subscriber_buffer,
           .close_timeout = settings.timeouts.close};
-}
-
-std::string milliseconds_text(std::chrono::milliseconds duration) {
-  return std::to_string(duration.count()) + "ms";
 }
 
 /// Of all that a remembered value hangs on.
@@ -84,6 +79,8 @@ Connection::Connection(daemon::Environment& environment, const config::Connectio
   channel_.on_resume([this] {
     if (session_) session_->resume_reading();
   });
+  channel_.on_lapped(
+      [this](const ipc::Reader& reader, std::uint64_t lost) { log_lapped(reader, lost); });
 }
 
 Connection::~Connection() = default;
@@ -162,7 +159,7 @@ void Connection::close_late_readers() {
 void Connection::configure(const config::Connection& settings, const config::IpcLimits& limits,
                            Renewal renewal) {
   if (stopping_) return;
-  next_settings_ = settings;
+  next_settings_ = std::make_unique<config::Connection>(settings);
   if (renewal == Renewal::new_session && hold_ != Hold::paused) {
     hold_ = Hold::none;
     asked_ = error_name(Error::reconfigured);
@@ -232,6 +229,7 @@ asio::awaitable<void> Connection::attempt() {
   save_remembered();
   cycle_runs_ = false;
   apply_settings();
+  log_addresses();
   if (interrupted()) {
     cycle_interrupted();
   } else if (auto* failure = std::get_if<OpenFailure>(&result)) {
@@ -279,8 +277,7 @@ asio::awaitable<void> Connection::run_session(Opened opened) {
 
 void Connection::session_ready() {
   ready_since_ = environment_.now();
-  statistics_.time_to_ready = *ready_since_ - cycle_begun_;
-  statistics_.time_to_ready_sum += statistics_.time_to_ready;
+  statistics_.times_to_ready.observe(*ready_since_ - cycle_begun_);
   if (!stopping_) enter(State::ready);
   if (script_) timeline_.last().script = script_records();
   announce_connected();
@@ -326,11 +323,19 @@ asio::awaitable<void> Connection::end_renewal() {
   while (renewing_) co_await alarm_->wait_until(daemon::TimePoint::max());
 }
 
-/// Local readers are sent what is left and a Close frame; they have until the deadline to take it.
+/// Local readers are sent what is left and a Close frame; they have until the deadline to take it,
+/// the last quarter of it for the Close frame alone.
 asio::awaitable<void> Connection::close_readers() {
-  close_late_readers();
   constexpr std::chrono::milliseconds look_again{20};
+  const daemon::TimePoint given_by =
+      environment_.now() + (stop_deadline_ - environment_.now()) * 3 / 4;
   while (channel_.readers() > 0 && environment_.now() < stop_deadline_) {
+    if (environment_.now() < given_by) {
+      channel_.close_caught_up(static_cast<std::uint16_t>(farewell_.to_readers), farewell_.reason);
+    } else {
+      close_late_readers();
+    }
+    if (channel_.readers() == 0) break;
     co_await alarm_->wait_until(environment_.now() + look_again);
   }
 }
@@ -340,6 +345,7 @@ void Connection::enter(State state) {
   const State before = this->state();
   state_ = state;
   since_ = environment_.wall_now();
+  log_state(before);
   tell_state(before);
 }
 
@@ -402,13 +408,7 @@ void Connection::cycle_failed(const OpenFailure& failure) {
   if (observer_ != nullptr) observer_->attempt_failed(failure.failure);
   ended_at_ = environment_.now();
   wait_after(failure);
-  // A spent budget is told of where it is waited for.
-  if (error == Error::budget_spent) return;
-  log_.write(Level::warning, name(), "attempt_failed",
-             {{"error", std::string(error_name(error))},
-              {"message", failure.failure.text},
-              {"rule", timeline_.last().next->rule},
-              {"next_attempt_in", wait_text()}});
+  log_failed(failure);
 }
 
 void Connection::session_ended(const SessionEnd& end, std::chrono::milliseconds lived) {
@@ -424,17 +424,7 @@ void Connection::session_ended(const SessionEnd& end, std::chrono::milliseconds 
   wait_after(end, ready_since_ ? std::chrono::duration_cast<std::chrono::milliseconds>(
                                      ended_at_ - *ready_since_)
                                : std::chrono::milliseconds(0));
-  const bool wanted = stopping_ || end.failure.error == Error::paused ||
-                      end.failure.error == Error::reconnect_requested ||
-                      end.failure.error == Error::reconfigured ||
-                      end.failure.error == Error::lifetime;
-  log_.write(wanted ? Level::info : Level::warning, name(), "disconnected",
-             {{"error", std::string(error_name(end.failure.error))},
-              {"message", end.failure.text},
-              {"close_code", std::to_string(end.close_code)},
-              {"closed_by", std::string(closed_by_name(end.closed_by))},
-              {"lived", milliseconds_text(lived)},
-              {"next_attempt_in", stopping_ ? "never" : wait_text()}});
+  log_disconnected(end, lived);
 }
 
 /// What the script of the session went through.
@@ -486,27 +476,8 @@ void Connection::announce_connected() {
             .count();
   }
   announce(std::move(event));
-  log_.write(Level::info, name(), "connected",
-             {{"remote_address", session_->information().remote_address},
-              {"tls", session_->information().tls_version},
-              {"subprotocol", opened.subprotocol},
-              {"compression", opened.compression ? "permessage-deflate" : "none"}});
-  warn_of_certificate();
-}
-
-/// With each session, so that nobody forgets it: what came over this connection may be anybody's.
-void Connection::warn_of_certificate() const {
-  const net::TransportInformation& information = session_->information();
-  if (!settings_.settings.tls.verify && !information.tls_version.empty()) {
-    log_.write(Level::warning, name(), "certificate_not_verified",
-               {{"message",
-                 "tls.verify is false: anybody on the way can read and forge what this connection "
-                 "carries; give tls.ca or tls.pin_sha256 instead"}});
-  }
-  for (const daemon::Failure& fault : information.ignored_faults) {
-    log_.write(Level::warning, name(), "certificate_fault_ignored",
-               {{"error", std::string(error_name(fault.error))}, {"message", fault.text}});
-  }
+  log_connected();
+  log_certificate();
 }
 
 void Connection::announce_disconnected(const SessionEnd& end) {

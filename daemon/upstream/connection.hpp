@@ -5,6 +5,7 @@
 #include <boost/json/fwd.hpp>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -190,8 +191,19 @@ class Connection final : public ipc::Upstream, private ConnectGate {
   void announce(boost::json::object event);
   void announce_connected();
   void announce_disconnected(const SessionEnd& end);
-  void warn_of_certificate() const;
   void send_waiting();
+
+  // connection_log.cpp: what the log is told
+  using LogFields = std::initializer_list<daemon::Log::Field>;
+  bool log(daemon::Log::Level level, std::string_view event, LogFields fields) const;
+  [[nodiscard]] bool logs(daemon::Log::Level level) const noexcept;
+  void log_state(State before) const;
+  void log_addresses() const;
+  void log_failed(const OpenFailure& failure) const;
+  void log_connected() const;
+  void log_certificate() const;
+  void log_disconnected(const SessionEnd& end, std::chrono::milliseconds lived) const;
+  void log_lapped(const ipc::Reader& reader, std::uint64_t lost) const;
 
   // pace.cpp: when the next cycle begins
   boost::asio::awaitable<void> rest();
@@ -257,8 +269,8 @@ class Connection final : public ipc::Upstream, private ConnectGate {
   std::optional<Refused> refused_;
   unsigned budget_waits_ = 0;  ///< since the last connect that was allowed
 
-  bool cycle_runs_ = false;                          ///< it refers to the settings
-  std::optional<config::Connection> next_settings_;  ///< wait until it does not
+  bool cycle_runs_ = false;                            ///< it refers to the settings
+  std::unique_ptr<config::Connection> next_settings_;  ///< wait until it does not
 
   std::unique_ptr<daemon::Environment::Alarm> renewal_alarm_;
   daemon::TimePoint session_begun_;

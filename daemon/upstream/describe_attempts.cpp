@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "config/authority.hpp"
 #include "daemon/upstream/connection.hpp"
 #include "ipc/event.hpp"
 
@@ -20,9 +21,7 @@ json::value optional_milliseconds(const std::optional<std::chrono::milliseconds>
 }
 
 std::string endpoint_text(const daemon::Endpoint& endpoint) {
-  const std::string address = endpoint.address().to_string();
-  return (endpoint.address().is_v6() ? "[" + address + "]" : address) + ":" +
-         std::to_string(endpoint.port());
+  return config::host_and_port(endpoint.address().to_string(), endpoint.port());
 }
 
 json::object describe_address(const AddressStep& step) {

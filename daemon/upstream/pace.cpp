@@ -60,7 +60,7 @@ asio::awaitable<void> Connection::rest() {
     } else if (now < not_before_ || budget_holds(now)) {
       next_attempt_ = not_before_;
       enter(slow_ ? State::failed : State::backing_off);
-      log_.write(Level::debug, name(), "backing_off", {{"wait", wait_text()}});
+      if (logs(Level::debug)) log(Level::debug, "backing_off", {{"wait", wait_text()}});
       co_await alarm_->wait_until(not_before_);
     } else {
       next_attempt_.reset();
@@ -193,8 +193,8 @@ void Connection::wait_for_budget(TimePoint allowed, const ConnectBudgets::Use& u
                  0,
                  environment_.wall_now()};
   if (budget_waits_++ > 0) return;
-  log_.write(Level::warning, name(), "budget_spent",
-             {{"message", last_error_->failure.text}, {"next_attempt_in", wait_text()}});
+  log(Level::warning, "budget_spent",
+      {{"message", last_error_->failure.text}, {"next_attempt_in", wait_text()}});
 }
 
 bool Connection::may_connect(std::string_view host) {
@@ -216,10 +216,10 @@ ConnectBudgets::Use Connection::budget_use() const {
 // -- what people ask
 
 void Connection::control(Control what, std::uint32_t uid) {
-  log_.write(Level::info, name(), "asked",
-             {{"what", std::string(control_name(what))},
-              {"uid", std::to_string(uid)},
-              {"state", std::string(state_name())}});
+  log(Level::info, "asked",
+      {{"what", std::string(control_name(what))},
+       {"uid", std::to_string(uid)},
+       {"state", std::string(state_name())}});
   if (stopping_) return;
   if (what == Control::resume && hold_ == Hold::none) return;
   if (what == Control::pause) {

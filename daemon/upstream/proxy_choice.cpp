@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "config/authority.hpp"
 #include "config/proxy_url.hpp"
 #include "daemon/upstream/no_proxy.hpp"
 
@@ -60,9 +61,8 @@ ChosenProxy parse(std::string_view text) {
   chosen.proxy.user = std::move(url.user);
   chosen.proxy.password = std::move(url.password);
   wipe(url.password);
-  const bool ipv6 = chosen.proxy.host.find(':') != std::string::npos;
-  chosen.shown = std::string(scheme_of(chosen.proxy.kind)) + "://" + (ipv6 ? "[" : "") +
-                 chosen.proxy.host + (ipv6 ? "]:" : ":") + std::to_string(chosen.proxy.port);
+  chosen.shown = std::string(scheme_of(chosen.proxy.kind)) + "://" +
+                 config::host_and_port(chosen.proxy.host, chosen.proxy.port);
   return chosen;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/container/deque.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -109,12 +110,14 @@ class Sender {
   std::size_t sent_ = 0;  ///< of buffer_
   std::uint64_t appended_ = 0;
   std::uint64_t written_ = 0;
-  std::deque<Receipt> receipts_;
-  std::unique_ptr<SendQueue> queue_;      ///< nullptr: there is no limit
-  std::size_t waiting_ = 0;               ///< bytes in queue_
-  std::unique_ptr<Stream> stream_;        ///< nullptr: no message is being sent in parts
-  std::size_t held_ = 0;                  ///< bytes of the messages that wait for its end
-  std::deque<std::uint64_t> frame_ends_;  ///< with a limit: of the frames released, as Receipt::end
+  // Unlike those of the standard library, Boost's take no memory before they hold something.
+  boost::container::deque<Receipt> receipts_;
+  std::unique_ptr<SendQueue> queue_;  ///< nullptr: there is no limit
+  std::size_t waiting_ = 0;           ///< bytes in queue_
+  std::unique_ptr<Stream> stream_;    ///< nullptr: no message is being sent in parts
+  std::size_t held_ = 0;              ///< bytes of the messages that wait for its end
+  boost::container::deque<std::uint64_t>
+      frame_ends_;  ///< with a limit: of the frames released, as Receipt::end
 };
 
 }  // namespace wskeep::upstream

@@ -23,6 +23,7 @@ constexpr int reads_per_turn = 4;
 /// RFC 6298, section 2.
 void add_round_trip(Statistics& statistics, std::chrono::nanoseconds measured, bool first) {
   statistics.round_trip = measured;
+  statistics.round_trips.observe(measured);
   auto& smoothed = statistics.round_trip_smoothed;
   auto& variation = statistics.round_trip_variation;
   if (first) {

@@ -7,12 +7,22 @@
 
 #include "daemon/error.hpp"
 #include "daemon/upstream/traffic_history.hpp"
+#include "ipc/histogram.hpp"
 
 namespace wskeep::upstream {
 
+/// From a peer in the same rack over one at the other end of the world to one that hardly answers.
+inline constexpr ipc::HistogramBounds round_trip_bounds{500,     1'000,   2'500,     5'000,
+                                                        10'000,  25'000,  50'000,    100'000,
+                                                        250'000, 500'000, 1'000'000, 5'000'000};
+/// Up to the default of timeouts.connect.
+inline constexpr ipc::HistogramBounds time_to_ready_bounds{
+    10'000,    25'000,    50'000,    100'000,    250'000,    500'000,
+    1'000'000, 2'500'000, 5'000'000, 10'000'000, 30'000'000, 60'000'000};
+
 /// Counts since the daemon began. Plain numbers: they are written and read on the connection's
 /// shard only.
-struct Statistics {
+struct Counts {
   std::uint64_t messages_in = 0;
   std::uint64_t messages_out = 0;
   std::uint64_t bytes_in = 0;  ///< payload of whole messages
@@ -32,8 +42,13 @@ struct Statistics {
   std::chrono::nanoseconds round_trip{0};            ///< the last measured; 0: none
   std::chrono::nanoseconds round_trip_smoothed{0};   ///< of the session (RFC 6298, 2: SRTT)
   std::chrono::nanoseconds round_trip_variation{0};  ///< likewise (RTTVAR)
-  std::chrono::nanoseconds time_to_ready{0};         ///< the last cycle's that got a session
-  std::chrono::nanoseconds time_to_ready_sum{0};
+  ipc::Histogram<round_trip_bounds, std::uint32_t> round_trips;  ///< of pings
+  ipc::Histogram<time_to_ready_bounds, std::uint32_t>
+      times_to_ready;  ///< of cycles that got a session
+};
+
+/// The same with what changed lately.
+struct Statistics : Counts {
   TrafficHistory traffic;  ///< of wire_bytes
 };
 

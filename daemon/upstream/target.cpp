@@ -1,7 +1,5 @@
 #include "daemon/upstream/target.hpp"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
 #include <stdexcept>
@@ -14,6 +12,7 @@
 #include "config/session.hpp"
 #include "daemon/script/evaluate.hpp"
 #include "daemon/upstream/redirect.hpp"
+#include "websocket/base64.hpp"
 #include "websocket/header_text.hpp"
 
 namespace wskeep::upstream {
@@ -21,15 +20,6 @@ namespace wskeep::upstream {
 namespace {
 
 using daemon::Error;
-
-std::string base64(std::string_view text) {
-  std::string encoded(4 * ((text.size() + 2) / 3) + 1, '\0');  // EVP_EncodeBlock writes a NUL
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()),
-                                   static_cast<int>(text.size()));
-  encoded.resize(static_cast<std::size_t>(size));
-  return encoded;
-}
 
 bool has_authorization(const websocket::UpgradeRequest& request) {
   return std::any_of(request.headers.begin(), request.headers.end(), [](const auto& header) {
@@ -42,7 +32,8 @@ void add_basic(Target& target, const std::string& credentials) {
   const std::size_t colon = credentials.find(':');
   if (colon != std::string::npos) target.secrets.add(credentials.substr(colon + 1));
   target.secrets.add(credentials);
-  target.request.headers.emplace_back("Authorization", "Basic " + base64(credentials));
+  target.request.headers.emplace_back("Authorization",
+                                      "Basic " + websocket::to_base64(credentials));
 }
 
 /// A template that has no value now, in a sentence that says why.

@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "ipc/client/connect_error.hpp"
 #include "ipc/client/error.hpp"
 
 namespace wskeep::ipc {
@@ -18,27 +19,6 @@ namespace wskeep::ipc {
 namespace {
 
 using std::chrono::steady_clock;
-
-[[noreturn]] void throw_connect_error(const std::string& path, int error) {
-  switch (error) {
-    case ENOENT:
-    case ENOTDIR:
-    case ECONNREFUSED:
-      throw ClientError(Fault::no_daemon, "no daemon listens at " + path +
-                                              ": is wskeepd running? (systemctl status wskeepd)");
-    case EACCES:
-    case EPERM:
-      throw ClientError(Fault::no_daemon, "not allowed to open " + path +
-                                              ": are you in the group that owns it? (ls -l " +
-                                              path + "; id)");
-    case EPROTOTYPE:
-    case ENOTSOCK:
-      throw ClientError(Fault::no_daemon, path + " is not a stream socket: is --socket right?");
-    default:
-      throw ClientError(Fault::no_daemon,
-                        "cannot connect to " + path + ": " + std::strerror(error));
-  }
-}
 
 [[noreturn]] void throw_ended(const std::string& path, const std::string& why) {
   throw ClientError(Fault::closed, "the connection to the daemon at " + path + " ended (" + why +

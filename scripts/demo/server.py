@@ -64,13 +64,13 @@ async def send_feed(client: Any) -> None:
         echoing.cancel()
 
 
-async def serve(certificate: Path, key: Path, port_file: Path) -> None:
+async def serve(certificate: Path, key: Path, port: int, port_file: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with websockets.serve(send_feed, "127.0.0.1", 0, ssl=context) as server:
+    async with websockets.serve(send_feed, "127.0.0.1", port, ssl=context) as server:
         port = server.sockets[0].getsockname()[1]
         # Renamed into place, so that who waits for the file never reads half of it.
         partial = port_file.with_suffix(".partial")
@@ -83,9 +83,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--certificate", type=Path, required=True)
     parser.add_argument("--key", type=Path, required=True)
-    parser.add_argument("--port-file", type=Path, required=True, help="where to write the port that was free")
+    parser.add_argument("--port", type=int, default=0, help="0: one that is free")
+    parser.add_argument("--port-file", type=Path, required=True, help="where to write the port")
     arguments = parser.parse_args()
-    asyncio.run(serve(arguments.certificate, arguments.key, arguments.port_file))
+    asyncio.run(serve(arguments.certificate, arguments.key, arguments.port, arguments.port_file))
 
 
 if __name__ == "__main__":

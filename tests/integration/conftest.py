@@ -20,6 +20,7 @@ from support.enforcing_server import Upstream
 from support.examples import StartExample, example
 from support.processes import Processes
 from support.scripted_server import ScriptedServer
+from support.service import installed, service  # noqa: F401: fixtures
 from support.session import Session, StartDaemon, StartServer, StartSession
 
 # Whoever starts the tests in the background of a script hands SIGINT down ignored; what is tested must not inherit that.
@@ -33,7 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 # Of what is installed: they make Debian trees, boot a systemd, need packages of a gigabyte. `scripts/test system` runs them.
-_SYSTEM = {"test_package.py", "test_systemd.py", "test_image.py", "test_monitoring.py"}
+_SYSTEM = {"test_package.py", "test_systemd.py", "test_systemd_life.py", "test_systemd_mistakes.py", "test_first_five_minutes.py", "test_image.py", "test_monitoring.py"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -121,6 +122,8 @@ def start_daemon(folder: Path, authority: Authority, servers: list[ScriptedServe
         defaults = {"tls": {"ca": str(authority.certificate)}, "reconnect": QUICK_RECONNECT,
                     "timeouts": {"close": "500ms"}} | settings.pop("defaults", {})
         all_settings = {"defaults": defaults, "connections": entries, "shutdown": "2s"} | settings
+        # Tests do within a second what takes others hours, and read of it in the log.
+        all_settings["log"] = {"rate": "off"} | all_settings.get("log", {})
         own = folder / f"daemon{len(daemons)}"
         own.mkdir()
         daemons.append(Daemon(own, all_settings, environment))

@@ -11,7 +11,7 @@ import pytest
 
 from support.byte_stream import DEADLINE
 from support.daemon import Daemon, run_program
-from support.frames import Opcode, frame, text
+from support.frames import Opcode, close, frame, text
 from support.local import Refused, Subscriber, request
 from support.scripted_server import Peer, ScriptedServer
 from support.session import StartDaemon, StartServer
@@ -305,9 +305,34 @@ def test_the_end_of_the_daemon(world: World) -> None:
     for _ in range(3):
         lines.read()
     world.daemon.terminate()
-    assert app.read_frame().close_code == 1001
+    assert app.read_close().close_code == 1001
     assert lines.read_event("closed")["code"] == 1001
     assert lines.read() is None
+
+
+def test_at_the_end_of_the_daemon_all_that_was_received_is_given(start_daemon: StartDaemon, start_server: StartServer) -> None:
+    world = World(start_daemon, start_server, ["a", "b"], shutdown="20s", connection={"history": "4MiB"})
+    app = AllSubscriber(world.daemon, receive_buffer=4096)
+    app.read_hellos("a", "b")
+    count = 1_000
+    for name, peer in world.peers.items():
+        peer.send(b"".join(text(f"{name} {number} {'x' * 1_000}") for number in range(count)))
+        world.wait_received(name, count)
+    world.daemon.terminate()
+    for peer in world.peers.values():
+        peer.read_close()
+        peer.send(text("the last") + close(1001))
+        peer.close()
+    received: dict[str, list[bytes]] = {"a": [], "b": []}
+    while (found := app.read_frame()).opcode != Opcode.CLOSE:
+        if not found.payload.startswith(b"{"):
+            line, _, payload = found.payload.partition(b"\n")
+            received[line.decode().split()[0]].append(payload)
+    assert (found.close_code, found.close_reason) == (1001, "wskeepd is stopping")
+    for name, payloads in received.items():
+        assert payloads == [*(f"{name} {number} {'x' * 1_000}".encode() for number in range(count)), b"the last"]
+    app.close()
+    assert world.daemon.wait() == 0
 
 
 def test_apps_that_go_leave_nothing_behind(world: World) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -13,6 +10,7 @@ from support import frames
 from support.frames import Opcode
 from support.local import request
 from support.session import Session, StartDaemon, StartServer
+from support.users import NOBODY, let_in, needs_root
 from support.waiting import wait_for
 
 
@@ -78,19 +76,10 @@ def test_what_is_refused(session: Session) -> None:
     assert session.daemon.connection("feed")["state"] == "ready"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to ask as somebody else")
+@needs_root
 def test_others_may_not(session: Session) -> None:
-    socket = session.daemon.socket
-    socket.chmod(0o666)
-    Path(socket.parent).chmod(0o755)
-    Path(socket.parent.parent).chmod(0o755)
-    program = ("import os, socket, sys\n"
-               "os.setgid(65534); os.setuid(65534)\n"
-               "s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])\n"
-               "s.sendall(b'POST /v1/connections/feed/pause HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n')\n"
-               "print(s.makefile().read())\n")
-    done = subprocess.run([sys.executable, "-c", program, socket], capture_output=True, text=True, timeout=30, check=True)
-    assert " 403 " in done.stdout.splitlines()[0] and '"not_allowed"' in done.stdout
+    answer = let_in(session.daemon.socket, NOBODY).request("POST", "/v1/connections/feed/pause")
+    assert (answer.status, answer.json["error"]) == (403, "not_allowed")
     assert session.daemon.connection("feed")["state"] == "ready"
     assert not session.daemon.log_has("asked", "what=pause")
 

@@ -20,7 +20,7 @@ from support.processes import Processes
 from support.session import StartDaemon
 from support.waiting import wait_for
 
-DOCUMENTS = [f"docs/{name}.md" for name in ("cli", "ipc", "errors", "systemd", "docker", "monitoring", "metrics", "examples")]
+DOCUMENTS = [f"docs/{name}.md" for name in ("cli", "ipc", "errors", "systemd", "docker", "monitoring", "metrics", "logs", "examples")]
 COMMANDS = [block for document in DOCUMENTS for block in blocks_of(document) if block.shows_a_command]
 
 

@@ -223,7 +223,7 @@ NEEDED_FAMILIES = {
     "wskeep_connection_state", "wskeep_connection_ended_total", "wskeep_connection_attempts_total",
     "wskeep_messages_received_total", "wskeep_messages_sent_total", "wskeep_message_received_bytes_total",
     "wskeep_message_sent_bytes_total", "wskeep_messages_discarded_total", "wskeep_messages_rejected_total",
-    "wskeep_round_trip_seconds", "wskeep_last_time_to_ready_seconds", "wskeep_ring_used_bytes",
+    "wskeep_ping_round_trip_seconds", "wskeep_time_to_ready_seconds", "wskeep_ring_used_bytes",
     "wskeep_ring_capacity_bytes", "wskeep_subscribers", "wskeep_subscriber_gaps_total",
     "wskeep_subscriber_lost_messages_total", "wskeep_clients", "wskeep_build_info",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
 import signal
 import socket
@@ -12,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from support import frames
 from support.byte_stream import DEADLINE
 from support.daemon import build_folder, program_environment, write_configuration
-from support.local import connect, request
+from support.frames import text
+from support.local import V1Subscriber, connect, request
 from support.session import StartDaemon, StartServer
 from support.waiting import wait_for
 
@@ -97,9 +100,10 @@ def test_it_gives_signs_of_life_while_its_loops_turn(threads: int, manager: Mana
 class HandedOver:
     """A daemon whose socket somebody else holds."""
 
-    def __init__(self, folder: Path, listener: socket.socket, configured: Path) -> None:
-        file = write_configuration(folder / "wskeep.yaml", {"ipc": {"socket": str(configured)},
-                                                            "connections": {"feed": {"url": "ws://127.0.0.1:1/"}}})
+    def __init__(self, folder: Path, listener: socket.socket, configured: Path, url: str = "ws://127.0.0.1:1/") -> None:
+        file = write_configuration(folder / "wskeep.yaml", {
+            "ipc": {"socket": str(configured)}, "shutdown": "2s", "connections": {"feed": {
+                "url": url, "reconnect": {"initial": "10ms", "max": "50ms"}, "timeouts": {"close": "500ms"}}}})
         # bash, for descriptors of two digits. Its process becomes the daemon's, so that LISTEN_PID is right.
         command = f"export LISTEN_PID=$$ LISTEN_FDS=1; exec '{build_folder()}/wskeepd' --config '{file}' 3<&{listener.fileno()}"
         self.process = subprocess.Popen(["bash", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -135,6 +139,44 @@ def test_a_socket_that_was_handed_over_outlives_the_daemon(folder: Path, listene
     early.close()
     second.stop()
     assert second.process.returncode == 0 and path.is_socket()
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_who_comes_back_by_cursor_after_a_restart_is_told_the_gap(end: signal.Signals, folder: Path, listener: socket.socket,
+                                                                  start_server: StartServer) -> None:
+    """An app meets an open door at any time; what was received by nobody, or by a daemon that is gone, is told as a gap."""
+    path = folder / "held.sock"
+    server = start_server(None)
+    first = HandedOver(folder, listener, path, server.url)
+    peer = server.accept_and_upgrade()
+    app = V1Subscriber(path, "feed")
+    peer.send(text("before"))
+    seen = app.next_message()
+    first.process.send_signal(end)
+    if end == signal.SIGTERM:
+        assert app.read_close().close_code == 1001
+        peer.read_close()
+        peer.send(frames.close(1001))
+    assert app.wait_for_end() == b""
+    app.close()
+    peer.close()
+    first.process.communicate(timeout=DEADLINE)
+    assert first.process.returncode == (0 if end == signal.SIGTERM else -end)
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        # The answer comes when there is a daemon again.
+        coming = thread.submit(V1Subscriber, path, "feed", f"after={app.hello['epoch']}:{seen.sequence}")
+        second = HandedOver(folder, listener, path, server.url)
+        back = coming.result(DEADLINE)
+    assert back.hello["epoch"] != app.hello["epoch"]
+    gap = back.read_event("gap")
+    assert gap["from"] == 0, "nobody knows how much"
+    peer = server.accept_and_upgrade()
+    peer.send(text("behind"))
+    assert back.next_message().payload == b"behind"
+    back.close()
+    peer.close()
+    second.stop()
+    assert second.process.returncode == 0
 
 
 def test_a_socket_elsewhere_than_configured_is_refused(folder: Path, listener: socket.socket) -> None:

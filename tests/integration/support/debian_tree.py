@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import hashlib
 import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -46,20 +49,39 @@ def _sources() -> Iterator[tuple[str, list[str], list[str]]]:
                     yield address, fields.get("Suites", "").split(), fields.get("Components", "").split()
 
 
-def make(root: Path, packages: Sequence[str]) -> None:
-    """Makes it in `root`, with these packages and what they need.
+@functools.cache
+def _store() -> Path:
+    """Where trees are kept, to be copied: what WSKEEP_TEST_ROOT names, or a folder of this run."""
+    if kept := os.environ.get("WSKEEP_TEST_ROOT"):
+        return Path(kept)
+    folder = Path(tempfile.mkdtemp(prefix="wskeep-debian-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
-    Where WSKEEP_TEST_ROOT names a folder, the tree is kept there, and copied the next time.
-    """
-    kept = os.environ.get("WSKEEP_TEST_ROOT")
-    if not kept:
-        _debootstrap(root, packages)
-        return
-    tree = Path(kept) / hashlib.sha256(" ".join(sorted(set(packages))).encode()).hexdigest()[:16]
+
+def make(root: Path, packages: Sequence[str]) -> None:
+    """Makes it in `root`, with these packages and what they need."""
+    tree = _store() / hashlib.sha256(" ".join(sorted(set(packages))).encode()).hexdigest()[:16]
     if not tree.exists():
         _debootstrap(tree, packages)
     shutil.rmtree(root, ignore_errors=True)
     subprocess.run(["cp", "--archive", "--reflink=auto", tree, root], check=True, timeout=300)
+
+
+def fetch(root: Path, package: Path) -> None:
+    """Puts what `apt install` of a package file would fetch where apt finds it, so that it needs no network later."""
+    archives = root / "var" / "cache" / "apt" / "archives"
+    depends = subprocess.run(["dpkg-deb", "--field", package, "Depends"], check=True, capture_output=True).stdout
+    store = _store() / f"archives-{hashlib.sha256(depends).hexdigest()[:16]}"
+    if store.exists():
+        shutil.copytree(store, archives, dirs_exist_ok=True)
+        return
+    shutil.copy(package, root / "root" / "fetched.deb")
+    done = subprocess.run(["chroot", root, "apt-get", "install", "--yes", "--download-only", "/root/fetched.deb"],
+                          capture_output=True, text=True, timeout=600, env=os.environ | {"LANG": "C.UTF-8"})
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr
+    (root / "root" / "fetched.deb").unlink()
+    shutil.copytree(archives, store, ignore=shutil.ignore_patterns("lock", "partial"))
 
 
 def _debootstrap(root: Path, packages: Sequence[str]) -> None:

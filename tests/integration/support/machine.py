@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from . import debian_tree
@@ -16,7 +15,8 @@ from .byte_stream import DEADLINE
 from .processes import Processes, Program
 from .waiting import wait_for
 
-PACKAGES = ["systemd", "systemd-sysv", "dbus", "procps"]
+# What a Debian has that somebody runs a service on.
+PACKAGES = ["systemd", "systemd-sysv", "dbus", "procps", "sudo"]
 
 
 def why_not() -> str:
@@ -28,11 +28,13 @@ def why_not() -> str:
 
 
 class Machine:
-    def __init__(self, folder: Path, packages: Sequence[str]) -> None:
+    def __init__(self, folder: Path, package: Path) -> None:
+        """It has no network; `apt install` of `package` finds all the same what it needs."""
         self.root = folder / "root"
         self._folder = folder
         self._processes = Processes(folder)
-        debian_tree.make(self.root, [*PACKAGES, *packages])
+        debian_tree.make(self.root, PACKAGES)
+        debian_tree.fetch(self.root, package)
         (self.root / "etc" / "machine-id").write_text("")
         self._log = folder / "boot.log"
         with self._log.open("wb") as log:
@@ -70,11 +72,19 @@ class Machine:
         assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 
-    def start_upstream(self, port: int) -> Program:
-        """An upstream that sends back what it gets: a program of this machine on the container's loopback."""
-        command = ["nsenter", "--target", str(self._leader), "--net", "--", sys.executable,
-                   Path(__file__).resolve().parents[1] / "peers" / "server.py", "--port", str(port)]
-        return self._processes.start([str(part) for part in command])
+    def start_inside(self, *command: str | Path) -> Program:
+        """Starts a program of the container, as root; it ends with the machine at the latest."""
+        return self._processes.start([str(part) for part in ["nsenter", "--target", str(self._leader), "--all", *command]])
+
+    def start_here(self, *command: str | Path) -> Program:
+        """Starts a program of this machine on the container's network."""
+        inside = ["nsenter", "--target", str(self._leader), "--net", "--", *command]
+        return self._processes.start([str(part) for part in inside])
+
+    def start_witness(self, port: int, deaf_port: int) -> Program:
+        """Upstreams that tell what they see: see peers/witness.py."""
+        program = Path(__file__).resolve().parents[1] / "peers" / "witness.py"
+        return self.start_here(sys.executable, "-B", program, "--port", str(port), "--deaf-port", str(deaf_port))
 
     def path(self, inside: str) -> Path:
         """Where what the container calls so can be found from here, tmpfs and all."""
@@ -83,8 +93,8 @@ class Machine:
     def property(self, unit: str, name: str) -> str:
         return self.run("systemctl", "show", "--property", name, "--value", unit).stdout.strip()
 
-    def journal(self, unit: str) -> str:
-        return self.run("journalctl", "--quiet", "--no-pager", "--output=cat", f"--unit={unit}").stdout
+    def journal(self, unit: str, since: str = "@0") -> str:
+        return self.run("journalctl", "--quiet", "--no-pager", "--output=cat", f"--unit={unit}", f"--since={since}").stdout
 
     def end(self) -> None:
         self._processes.end()

@@ -32,6 +32,7 @@ def parse(text: str) -> dict[str, Family]:
     assert text.endswith("\n"), "the last line must end"
     families: dict[str, Family] = {}
     current: Family | None = None
+    told: set[str] = set()
     for line in text.splitlines():
         if line.startswith("# HELP "):
             _, _, name, *rest = line.split(" ", 3)
@@ -48,9 +49,10 @@ def parse(text: str) -> dict[str, Family]:
             name, labels, value = match[1], dict(_ONE_LABEL.findall(match[2] or "")), float(match[3])
             assert current is not None and current.kind, f"no TYPE before {line!r}"
             assert name in [current.name + suffix for suffix in _SUFFIXES.get(current.kind, ("",))], line
-            sample = Sample(name, labels, value)
-            assert not any(other.name == name and other.labels == labels for other in current.samples), line
-            current.samples.append(sample)
+            series = line.rpartition(" ")[0]
+            assert series not in told, line
+            told.add(series)
+            current.samples.append(Sample(name, labels, value))
     return families
 
 

@@ -24,19 +24,20 @@ def the_package() -> Path:
     return package
 
 
+def other_version(package: Path, folder: Path, version: str, configuration: str) -> Path:
+    """The same package by another version, with these lines in front of the configuration that it brings."""
+    tree = folder / "other"
+    subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)
+    control = tree / "DEBIAN" / "control"
+    control.write_text(re.sub(r"^Version: .*$", f"Version: {version}", control.read_text(), flags=re.MULTILINE))
+    brought = tree / "etc" / "wskeep" / "wskeep.yaml"
+    brought.write_text(configuration + brought.read_text())
+    subprocess.run(["dpkg-deb", "--root-owner-group", "--build", "-Znone", tree, folder / "other.deb"], check=True, stdout=subprocess.DEVNULL)
+    return folder / "other.deb"
+
+
 def field(package: Path, name: str) -> str:
     return subprocess.run(["dpkg-deb", "--field", package, name], check=True, capture_output=True, text=True).stdout.strip()
-
-
-def dependencies(package: Path) -> list[str]:
-    """Names alone, the first of alternatives; for a virtual package, the one of this machine that provides it."""
-    listed = subprocess.run(["dpkg-query", "--show", "--showformat", "${Package}\t${Provides}\n"], check=True, capture_output=True,
-                            text=True).stdout.splitlines()
-    providers = {re.split(r"[\s(]", virtual.strip())[0]: name
-                 for name, provides in (line.split("\t") for line in listed) for virtual in provides.split(",") if virtual.strip()}
-    names = {line.split("\t")[0] for line in listed}
-    wanted = [re.split(r"[\s(|]", part.strip())[0] for part in field(package, "Depends").split(",")]
-    return [name if name in names else providers.get(name, name) for name in wanted]
 
 
 def contents(package: Path) -> dict[str, str]:

@@ -63,3 +63,11 @@ class User:
 def open_to_all(folder: Path) -> None:
     """So that the sockets in it can be found by others."""
     folder.chmod(0o755)
+
+
+def let_in(socket: Path, uid: int) -> User:
+    """A user whom the files' modes let connect: what he may do there is the daemon's to say."""
+    socket.chmod(0o666)
+    for folder in list(socket.parents)[:2]:
+        open_to_all(folder)
+    return User(socket, uid)

@@ -1,10 +1,12 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <cerrno>
 #include <chrono>
 #include <string>
 #include <vector>
 
+#include "ipc/client/connect_error.hpp"
 #include "ipc/client/error.hpp"
 #include "ipc/client/http_client.hpp"
 #include "ipc/client/http_exchange.hpp"
@@ -103,12 +105,24 @@ TEST(HttpClient, NamesWhatToDoWhereNobodyListens) {
   const ClientError error =
       error_of([] { static_cast<void>(HttpClient("/nonexistent/socket", 1s).get("/")); });
   EXPECT_EQ(error.fault(), Fault::no_daemon);
-  EXPECT_STREQ(error.what(),
-               "no daemon listens at /nonexistent/socket: is wskeepd running? "
-               "(systemctl status wskeepd)");
+  EXPECT_STREQ(
+      error.what(),
+      "no daemon listens at /nonexistent/socket: `sudo systemctl start wskeepd` starts it, "
+      "`systemctl status wskeepd` says why it has ended");
   const std::string long_path(200, 'x');
   EXPECT_EQ(error_of([&] { static_cast<void>(HttpClient(long_path, 1s).get("/")); }).fault(),
             Fault::no_daemon);
+}
+
+TEST(HttpClient, SaysWhoMayOpenTheSocket) {
+  const ClientError closed =
+      error_of([] { ipc::throw_connect_error("/nonexistent/socket", EACCES); });
+  EXPECT_EQ(closed.fault(), Fault::no_daemon);
+  EXPECT_NE(std::string(closed.what()).find("namei -l /nonexistent/socket"), std::string::npos);
+  // Nobody becomes a member of root's group for it.
+  const ClientError of_root = error_of([] { ipc::throw_connect_error("/", EACCES); });
+  EXPECT_NE(std::string(of_root.what()).find("ls -l /"), std::string::npos) << of_root.what();
+  EXPECT_EQ(std::string(of_root.what()).find("adduser"), std::string::npos) << of_root.what();
 }
 
 TEST(HttpClient, ASilentDaemonTimesOut) {

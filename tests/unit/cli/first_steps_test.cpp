@@ -77,6 +77,18 @@ TEST_F(Init, NeverReplacesAFileUnasked) {
   EXPECT_NE(content(file_), "mine");
 }
 
+TEST_F(Init, ReplacesWhatThePackageBrought) {
+  const std::string brought =
+      content(std::string(WSKEEP_TEST_DATA) + "/../../../config/examples/installed.yaml");
+  ASSERT_FALSE(brought.empty());
+  std::ofstream(file_) << brought << "# mine\n";
+  EXPECT_EQ(run_command("/x", {"init", file_, "--url", "ws://h/"}).code, ExitCode::failed);
+  std::ofstream(file_) << brought;
+  EXPECT_EQ(run_command("/x", {"init", file_, "--url", "ws://h/", "--name", "a"}).code,
+            ExitCode::ok);
+  EXPECT_EQ(config::load_file(file_).connections.front().name, "a");
+}
+
 TEST_F(Init, WritesNothingThatWouldNotLoad) {
   const Outcome outcome = run_command("/x", {"init", file_, "--url", "https://h/"});
   EXPECT_EQ(outcome.code, ExitCode::configuration);

@@ -111,7 +111,7 @@ TEST(Reference, NamesEachKeyOnce) {
     EXPECT_NE(entry.description, "") << entry.path;
     paths.push_back(entry.path);
   }
-  EXPECT_EQ(paths.size(), 103U);
+  EXPECT_EQ(paths.size(), 106U);
 }
 
 TEST(Document, TheTableIsTheReference) {
@@ -137,7 +137,7 @@ TEST(Document, ItsExamplesLoadAndItsErrorsAreReal) {
   const std::string markdown = content(root + "docs/configuration.md");
   std::vector<std::string> yaml = blocks(markdown, "yaml");
   const std::vector<std::string> output = blocks(markdown, "text");
-  ASSERT_EQ(yaml.size(), 17U);
+  ASSERT_EQ(yaml.size(), 18U);
   ASSERT_EQ(output.size(), 1U);
   const std::string broken = yaml.back();
   yaml.pop_back();
@@ -199,6 +199,9 @@ TEST(Examples, ReferenceGivesEachDefault) {
   EXPECT_EQ(config.metrics.listen, initial.metrics.listen);
   EXPECT_EQ(config.log.level, initial.log.level);
   EXPECT_EQ(config.log.format, initial.log.format);
+  EXPECT_EQ(config.log.rate, initial.log.rate);
+  EXPECT_EQ(config.log.queue, initial.log.queue);
+  EXPECT_EQ(config.connections[0].settings.log_level, std::nullopt);
   EXPECT_EQ(config.threads, initial.threads);
   EXPECT_EQ(config.connects.per_host, initial.connects.per_host);
   EXPECT_EQ(config.connects.hosts, initial.connects.hosts);

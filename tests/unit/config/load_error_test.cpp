@@ -17,7 +17,7 @@ constexpr const char* connection_keys =
     "; allowed: url, timeouts, fallback, resolve, reconnect, keepalive, proxy, proxy_tls, tls, "
     "authorization, redirects, headers, subprotocols, compression, history, max_message, "
     "receive, send, outbox, send_buffer, send_rate, lifetime, patience, gap, publish_rate, "
-    "publish_bytes, access and session";
+    "publish_bytes, access, log_level and session";
 constexpr const char* no_anchors =
     "anchors and aliases (& and *) are not allowed; what connections share goes under 'defaults'";
 constexpr const char* no_tags =
@@ -47,7 +47,7 @@ defaults:
           "fallback, resolve, reconnect, keepalive, proxy, proxy_tls, tls, authorization, "
           "redirects, headers, subprotocols, compression, history, max_message, receive, send, "
           "outbox, send_buffer, send_rate, lifetime, patience, gap, publish_rate, publish_bytes, "
-          "access and session\n"
+          "access, log_level and session\n"
           "f:8:24: defaults.reconnect.initial: reconnect.initial (1h) must be at most "
           "reconnect.max (30s)");
 }
@@ -156,8 +156,8 @@ TEST(LoadError, NamesTheKindThatIsNeeded) {
       {"threads:", "f:1:1: threads: has no value; allowed: number, 1 to 64"},
       {"threads: null", "f:1:1: threads: has no value; allowed: number, 1 to 64"},
       {"threads: [1]", "f:1:10: threads: is a list; allowed: number, 1 to 64"},
-      {"log: info", "f:1:6: log: is text; allowed: map of level and format"},
-      {"log:", "f:1:1: log: has no value; allowed: map of level and format"},
+      {"log: info", "f:1:6: log: is text; allowed: map of level, format, rate and queue"},
+      {"log:", "f:1:1: log: has no value; allowed: map of level, format, rate and queue"},
       {"log: {level: {}}",
        "f:1:14: log.level: is a map; allowed: trace, debug, info, warning or error"},
       {"defaults: {keepalive: on}",

@@ -34,7 +34,7 @@ ipc:
   group: users
   limits: {clients: 1, request_head: 2KiB, subscriber_buffer: 3KiB, request: 4s, idle: 5s}
 metrics: {listen: "[::1]:9464"}
-log: {level: trace, format: json}
+log: {level: trace, format: json, rate: 7/3s, queue: 128KiB}
 threads: 6
 shutdown: 7s
 connections: {a: {url: ws://h/}}
@@ -50,6 +50,8 @@ connections: {a: {url: ws://h/}}
   EXPECT_EQ(config.metrics.listen, "[::1]:9464");
   EXPECT_EQ(config.log.level, LogLevel::trace);
   EXPECT_EQ(config.log.format, LogFormat::json);
+  EXPECT_EQ(config.log.rate, (Rate{7, Milliseconds(3000)}));
+  EXPECT_EQ(config.log.queue, 131072U);
   EXPECT_EQ(config.threads, 6U);
   EXPECT_EQ(config.shutdown, Milliseconds(7000));
 }
@@ -116,6 +118,18 @@ TEST(Load, ReadsTheRestOfAConnection) {
   EXPECT_EQ(read.max_message, 5U);
   EXPECT_EQ(read.send_buffer, 2000U);
   EXPECT_EQ(read.gap, Gap::skip);
+}
+
+TEST(Load, AConnectionMayHaveALogLevelOfItsOwn) {
+  const Config config = load(
+      "defaults: {log_level: debug}\n"
+      "connections: {a: {url: ws://h/}, b: {url: ws://h/, log_level: error},\n"
+      "              c: {url: ws://h/, log_level: inherit}}");
+  EXPECT_EQ(config.connections[0].settings.log_level, LogLevel::debug);
+  EXPECT_EQ(config.connections[1].settings.log_level, LogLevel::error);
+  EXPECT_EQ(config.connections[2].settings.log_level, std::nullopt);
+  EXPECT_EQ(load("connections: {a: {url: ws://h/}}").connections[0].settings.log_level,
+            std::nullopt);
 }
 
 TEST(Load, KeepsConnectionsInTheOrderOfTheFile) {
@@ -269,7 +283,8 @@ TEST(LoadFile, SaysWhyAFileCannotBeRead) {
     }
   };
   const std::string none = folder.path("none");
-  EXPECT_EQ(error_of(none), none + ": No such file or directory");
+  EXPECT_EQ(error_of(none),
+            none + ": No such file or directory; `wskeep init " + none + "` writes a first one");
   EXPECT_EQ(error_of("/dev/zero"), "/dev/zero: is not a regular file");
   const std::string large = folder.file("large", std::string((1U << 20U) + 1, '#'));
   EXPECT_EQ(error_of(large), large + ": is larger than 1024KiB");

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "config/difference.hpp"
+#include "tests/unit/config/another_value.hpp"
 #include "tests/unit/daemon/connection_world.hpp"
 
 /// Other settings for a connection that lives, and the end of one that is not wanted any more.
@@ -42,6 +44,35 @@ TEST(ConnectionReload, InPlaceTheSessionStays) {
   world.run_for(2s);
   EXPECT_EQ(world.ended(Error::receive_timeout), 1U);
   EXPECT_EQ(world.ended(Error::reconfigured), 0U);
+}
+
+/// Whatever changes in place: the session stays, and the new setting is there.
+TEST(ConnectionReload, EachKeyThatChangesInPlaceLeavesTheSession) {
+  ReloadWorld world;
+  world.settings.settings.keepalive.ping = 0ms;
+  world.settings.settings.timeouts.receive = 1h;
+  world.start();
+  world.run_for(1s);
+  const config::Connection before = world.settings;
+  std::size_t keys = 0;
+  for (const config::Key& key : config::all_keys()) {
+    if (key.scope == config::Scope::top || effect_of(key) != config::Effect::in_place) continue;
+    ++keys;
+    config::Draft draft;
+    draft.connection = before;
+    config::AnotherValue::of(key, draft);
+    world.settings = draft.connection;
+    world.configure(Renewal::none);
+    world.run_for(10ms);
+    EXPECT_EQ(world.connection->state(), State::ready) << key.path;
+    EXPECT_EQ(world.opens, 1U) << key.path;
+    config::Config running;
+    running.connections.push_back(world.connection->settings());
+    config::Config wanted;
+    wanted.connections.push_back(world.settings);
+    EXPECT_TRUE(config::difference(running, wanted).empty()) << key.path;
+  }
+  EXPECT_GT(keys, 30U);
 }
 
 TEST(ConnectionReload, ALongerTimeIsHeededToo) {

@@ -152,6 +152,53 @@ TEST(ConnectionStop, ReadersGetWhatIsLeftAndThen1001) {
   }
 }
 
+TEST(ConnectionStop, AReaderThatIsBehindIsGivenTheRestOfTheRingFirst) {
+  ConnectionWorld world;
+  world.start();
+  Subscribed subscribed(world, false);
+  Texts expected;
+  for (int number = 0; number < 80; ++number) {
+    const std::string text = std::to_string(number) + std::string(10'000, '.');
+    world.peer->send(text_frame(text));
+    expected.push_back("text:" + text);
+  }
+  world.run_for(0ms);
+  world.connection->stop(2s);
+  world.run_for(0ms);
+  world.end_session();
+  // More than its socket holds: it reads a piece now and then.
+  for (int pieces = 0; pieces < 20; ++pieces) {
+    subscribed.app.read(std::size_t{64} << 10U);
+    world.run_for(20ms);
+  }
+  while (subscribed.app.read()) world.run_for(0ms);
+  expected.emplace_back("close:1001 wskeepd is stopping");
+  EXPECT_EQ(subscribed.app.ears.heard, expected);
+  subscribed.app.leave();
+  world.run_for(20ms);
+  EXPECT_EQ(world.done, 1);
+  EXPECT_LT(world.done_at, 2s);
+}
+
+TEST(ConnectionStop, AReaderThatIsBehindAndDoesNotReadIsClosedBeforeTheDeadline) {
+  ConnectionWorld world;
+  world.start();
+  Subscribed subscribed(world, false);
+  for (int number = 0; number < 80; ++number)
+    world.peer->send(text_frame(std::string(10'000, '.')));
+  world.run_for(0ms);
+  world.connection->stop(2s);
+  world.run_for(0ms);
+  world.end_session();
+  world.run_for(1'600ms);
+  while (subscribed.app.read()) world.run_for(0ms);
+  EXPECT_EQ(subscribed.app.ears.heard.back(), "close:1001 wskeepd is stopping");
+  EXPECT_LT(subscribed.app.ears.heard.size(), 80U);
+  EXPECT_EQ(world.done, 0);
+  world.run_for(1h);
+  EXPECT_EQ(world.done, 1);
+}
+
 TEST(ConnectionStop, AReaderThatDoesNotLeaveIsWaitedForUntilTheDeadline) {
   ConnectionWorld world;
   world.start();

@@ -265,18 +265,6 @@ TEST_F(Pins, HoldWhenASessionIsResumed) {
   EXPECT_TRUE(dial(network, server.port(), settings_).information.resumed);
 }
 
-TEST(Pin, HasOneForm) {
-  const std::string pin = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
-  EXPECT_EQ(normalized_pin(pin), pin);
-  // The last digit has two bits too many.
-  EXPECT_EQ(normalized_pin("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFV="), pin);
-  for (const char* wrong : {"", "=", "47DEQpj8HBSa", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFUU",
-                            "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuF==",
-                            "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSu U=",
-                            "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="})
-    EXPECT_EQ(normalized_pin(wrong), "") << wrong;
-}
-
 TEST(Resumption, AChainThatWouldNotBeAcceptedNowIsNotResumed) {
   const Infrastructure infrastructure;
   const TestCertificate short_lived =

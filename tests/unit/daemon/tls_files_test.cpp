@@ -171,12 +171,6 @@ TEST_F(TlsFiles, WrongCiphersAreSaid) {
   EXPECT_EQ(complaint(settings), "");
 }
 
-TEST_F(TlsFiles, AWrongPinIsSaid) {
-  config::Tls settings = infrastructure_.client();
-  settings.pin_sha256 = {"AAAA"};
-  expect_complaint(settings, "tls.pin_sha256", "AAAA");
-}
-
 /// A client's certificate, in each of the forms it may come in.
 class ClientCertificate : public TlsFiles {
  protected:

@@ -14,6 +14,7 @@
 
 #include "daemon/script/encoding.hpp"
 #include "fixed_scope.hpp"
+#include "websocket/base64.hpp"
 
 namespace wskeep::script {
 namespace {
@@ -269,10 +270,10 @@ TEST(Base64, IsThatOfRfc4648) {
                                                                {"fooba", "Zm9vYmE="},
                                                                {"foobar", "Zm9vYmFy"}};
   for (const auto& [plain, coded] : cases) {
-    EXPECT_EQ(to_base64(plain), coded);
+    EXPECT_EQ(websocket::to_base64(plain), coded);
     EXPECT_EQ(from_base64(coded), plain);
     const std::string bare = coded.substr(0, coded.find('='));
-    EXPECT_EQ(to_base64url(plain), bare);
+    EXPECT_EQ(websocket::to_base64url(plain), bare);
     EXPECT_EQ(from_base64(bare), plain);
   }
   EXPECT_EQ(from_base64("-_+/"), from_base64("+/-_"));
