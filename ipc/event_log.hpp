@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <string>
+#include <vector>
 
 #include "ring/ring.hpp"
 
@@ -22,7 +22,7 @@ class EventLog {
 
   void append(ring::Sequence before, std::string json) {
     if (events_.size() == limit) {
-      events_.pop_front();
+      events_.erase(events_.begin());
       ++first_;
     }
     events_.push_back({before, std::move(json)});
@@ -39,7 +39,8 @@ class EventLog {
   /// behind.
   static constexpr std::size_t limit = 256;
 
-  std::deque<Event> events_;
+  /// Not a deque: an empty one is larger than the events of a connection that stays up.
+  std::vector<Event> events_;
   Number first_ = 0;
 };
 

@@ -29,11 +29,11 @@ auto named_rates(const config::Connects& settings) {
 }
 
 /// The first that still counts.
-auto first_within(const std::deque<TimePoint>& times, milliseconds per, TimePoint now) {
+auto first_within(const std::vector<TimePoint>& times, milliseconds per, TimePoint now) {
   return std::upper_bound(times.begin(), times.end(), now - per);
 }
 
-void forget_expired(std::deque<TimePoint>& times, milliseconds per, TimePoint now) {
+void forget_expired(std::vector<TimePoint>& times, milliseconds per, TimePoint now) {
   times.erase(times.begin(), first_within(times, per, now));
 }
 

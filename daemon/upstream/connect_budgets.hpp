@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -78,7 +77,7 @@ class ConnectBudgets {
   /// The connects of one connection, or to one host, that may still count: ascending, at most the
   /// rate's count of them.
   struct Window {
-    std::deque<daemon::TimePoint> times;
+    std::vector<daemon::TimePoint> times;
     config::Milliseconds per{0};  ///< as it was last taken from
   };
   using Windows = std::map<std::string, Window, std::less<>>;

@@ -21,7 +21,7 @@ std::string_view stage_name(Stage stage) noexcept {
 }
 
 Cycle& Timeline::begin(daemon::WallTime now) {
-  if (cycles_.size() == capacity_) cycles_.pop_front();
+  if (cycles_.size() == capacity_) cycles_.erase(cycles_.begin());
   Cycle& cycle = cycles_.emplace_back();
   cycle.number = ++count_;
   cycle.started = now;

@@ -3,7 +3,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -124,7 +123,7 @@ class Timeline {
   Cycle& begin(daemon::WallTime now);
 
   /// Oldest first.
-  [[nodiscard]] const std::deque<Cycle>& cycles() const noexcept { return cycles_; }
+  [[nodiscard]] const std::vector<Cycle>& cycles() const noexcept { return cycles_; }
 
   /// The cycle that was begun last; there must be one.
   [[nodiscard]] Cycle& last() noexcept { return cycles_.back(); }
@@ -135,7 +134,7 @@ class Timeline {
  private:
   std::size_t capacity_;
   std::uint64_t count_ = 0;
-  std::deque<Cycle> cycles_;
+  std::vector<Cycle> cycles_;
 };
 
 }  // namespace wskeep::upstream

@@ -50,8 +50,10 @@ def write_configuration(file: Path, settings: dict[str, Any]) -> Path:
 class Daemon:
     expected_exit = 0
 
-    def __init__(self, folder: Path, settings: dict[str, Any] | str, environment: dict[str, str] | None = None) -> None:
-        """`settings` that are a text are a file as a user writes it, without the socket."""
+    def __init__(self, folder: Path, settings: dict[str, Any] | str, environment: dict[str, str] | None = None, *,
+                 within: Sequence[str | Path] = (), stderr: int | None = None) -> None:
+        """`settings` that are a text are a file as a user writes it, without the socket. `within`: a command that ends with running
+        another one. `stderr` none: the file of the log, which stdout is."""
         self.folder = folder
         self.file = folder / "wskeep.yaml"
         if isinstance(settings, str):
@@ -63,8 +65,9 @@ class Daemon:
         self._told = False
         self.log_file = folder / "wskeepd.log"
         with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen([build_folder() / "wskeepd", "--config", self.file], stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log, env=program_environment() | (environment or {}))
+            self.process = subprocess.Popen(
+                [*within, build_folder() / "wskeepd", "--config", self.file], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log if stderr is None else stderr, env=program_environment() | (environment or {}))
         wait_for(self._answers, "the daemon answers /healthz")
 
     def _answers(self) -> bool:

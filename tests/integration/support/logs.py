@@ -11,14 +11,13 @@ import socket
 import struct
 import subprocess
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from .byte_stream import DEADLINE
-from .daemon import Daemon, build_folder, program_environment, write_configuration
+from .daemon import Daemon
 from .processes import Processes, need
 from .waiting import wait_for
 
@@ -27,26 +26,15 @@ LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (trace  |debug  |info
 
 
 class LoggedDaemon(Daemon):
-    """A wskeepd that is started by a command of the test's, and whose stderr is the test's."""
+    """A wskeepd whose log is looked at closely."""
 
-    def __init__(self, folder: Path, settings: dict[str, Any], *, stderr: int | None = None, within: Sequence[str | Path] = (),
-                 environment: dict[str, str] | None = None) -> None:
-        """`within`: a command that ends with running another one. `stderr` none: a file, as with others."""
-        self.folder = folder
-        self.socket = folder / "wskeep.sock"
-        settings.setdefault("ipc", {})["socket"] = str(self.socket)
-        self.file = write_configuration(folder / "wskeep.yaml", settings)
-        self._told = False
-        self.log_file = folder / "wskeepd.log"
-        with self.log_file.open("ab") as log:
-            status = os.fstat(log.fileno())
-            if environment and "JOURNAL_STREAM" in environment:
-                stream = environment["JOURNAL_STREAM"].format(device=status.st_dev, inode=status.st_ino)
-                environment = environment | {"JOURNAL_STREAM": stream}
-            self.process = subprocess.Popen(
-                [*within, build_folder() / "wskeepd", "--config", self.file], stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log if stderr is None else stderr, env=program_environment() | (environment or {}))
-        wait_for(self._answers, "the daemon answers /healthz")
+    def __init__(self, folder: Path, settings: dict[str, Any], *, environment: dict[str, str] | None = None, **how: Any) -> None:
+        """In `environment` JOURNAL_STREAM may have {device} and {inode}: those of the file of the log."""
+        log = folder / "wskeepd.log"
+        log.touch()
+        named = {"device": log.stat().st_dev, "inode": log.stat().st_ino}
+        super().__init__(folder, settings, {key: value.format(**named) if key == "JOURNAL_STREAM" else value
+                                            for key, value in (environment or {}).items()}, **how)
 
     def value(self, metric: str) -> float:
         return self.metrics()[metric].samples[0].value

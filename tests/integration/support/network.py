@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from .byte_stream import DEADLINE
-from .daemon import Daemon, build_folder, program_environment, write_configuration
+from .daemon import Daemon
 from .processes import Processes, Program
 from .scripted_server import ScriptedServer
 from .waiting import wait_for
@@ -172,17 +172,7 @@ class NetworkDaemon(Daemon):
     """A wskeepd inside. Its local socket is a file, and so is reached from outside."""
 
     def __init__(self, network: Network, folder: Path, settings: dict[str, Any]) -> None:
-        self.folder = folder
-        self.socket = folder / "wskeep.sock"
-        settings.setdefault("ipc", {})["socket"] = str(self.socket)
-        self.file = write_configuration(folder / "wskeep.yaml", settings)
-        self._told = False
-        self.log_file = folder / "wskeepd.log"
-        with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(
-                ["ip", "netns", "exec", network.name, build_folder() / "wskeepd", "--config", self.file], stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, env=program_environment())
-        wait_for(self._answers, "the daemon answers /healthz")
+        super().__init__(folder, settings, within=("ip", "netns", "exec", network.name))
 
     def cycles(self, name: str) -> list[dict[str, Any]]:
         return self.get(f"/v1/connections/{name}/attempts").json["cycles"]
