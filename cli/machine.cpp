@@ -47,7 +47,7 @@ std::optional<std::uint64_t> number_in(const fs::path& file) {
 
 std::optional<std::uint64_t> physical_memory(const fs::path& root) {
   std::istringstream lines(read_text(root / "proc/meminfo"));
-  for (std::string name, unit; lines >> name;) {
+  for (std::string name; lines >> name;) {
     std::uint64_t kib = 0;
     if (name == "MemTotal:" && lines >> kib) return kib << 10U;
   }

@@ -125,7 +125,7 @@ std::uint64_t batch_bytes(const IpcLimits& limits, std::uint64_t max_message) {
 
 LocalCapacity local_capacity(const Config& config) {
   const IpcLimits& limits = config.ipc.limits;
-  LocalCapacity local{.clients = limits.clients * Costs::client, .in_flight = limits.in_flight};
+  LocalCapacity local{.clients = limits.clients * Costs::client};
   std::uint64_t largest = 0;
   std::uint64_t largest_filter = 0;
   for (const Connection& connection : config.connections) {

@@ -64,6 +64,19 @@ void turn_away(int socket, Refusal refusal) {
   ::close(socket);
 }
 
+/// What to do where a port cannot be had.
+std::string hint(const boost::system::error_code& error, std::uint16_t port) {
+  if (error == asio::error::address_in_use) {
+    return ": another program has that port (ss -ltnp 'sport = :" + std::to_string(port) +
+           "'): end it, or take another port";
+  }
+  if (error == asio::error::access_denied)
+    return ": ports below 1024 are root's: take a higher one";
+  if (error == boost::system::errc::address_not_available)
+    return ": no interface of this machine has that address (ip address)";
+  return {};
+}
+
 }  // namespace
 
 std::string_view condition_name(Condition condition) noexcept {
@@ -177,19 +190,6 @@ void Server::State::open_sockets(const std::vector<int>& handed_over) {
     door->file = std::move(file);
     doors.push_back(std::move(door));
   }
-}
-
-/// What to do about it.
-std::string hint(const boost::system::error_code& error, std::uint16_t port) {
-  if (error == asio::error::address_in_use) {
-    return ": another program has that port (ss -ltnp 'sport = :" + std::to_string(port) +
-           "'): end it, or take another port";
-  }
-  if (error == asio::error::access_denied)
-    return ": ports below 1024 are root's: take a higher one";
-  if (error == boost::system::errc::address_not_available)
-    return ": no interface of this machine has that address (ip address)";
-  return {};
 }
 
 void Server::State::open_metrics() {
