@@ -3,17 +3,12 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/json.hpp>
 #include <utility>
-
-#include "daemon/upstream/forgetting.hpp"
-#include "ipc/event.hpp"
 
 namespace wskeep::upstream {
 namespace {
 
 namespace asio = boost::asio;
-namespace json = boost::json;
 using daemon::Error;
 
 ipc::Channel::Options channel_options(const config::ConnectionSettings& settings,
@@ -26,14 +21,6 @@ ipc::Channel::Options channel_options(const config::ConnectionSettings& settings
           .publish_each = limits.publish,
           .batch_bytes = limits.subscriber_buffer,
           .close_timeout = settings.timeouts.close};
-}
-
-/// Of all that a remembered value hangs on.
-std::uint64_t fingerprint_of(const config::Connection& settings) {
-  std::uint64_t fingerprint = settings.settings.session->fingerprint.value;
-  for (const config::Template& url : settings.urls)
-    fingerprint = config::fingerprint_of(url.source(), fingerprint);
-  return fingerprint;
 }
 
 }  // namespace
@@ -84,34 +71,6 @@ Connection::Connection(daemon::Environment& environment, const config::Connectio
 }
 
 Connection::~Connection() = default;
-
-/// While there is no session. What is remembered of an earlier script is not another one's.
-void Connection::prepare_script() {
-  const auto& script = settings_.settings.session;
-  if (program_ ? &program_->script() == script.get() : !script) return;
-  variables_.reset();
-  program_.reset();
-  if (!script) return;
-  program_ = std::make_unique<script::Program>(script);
-  variables_ = std::make_unique<script::Variables>(program_->script());
-  restore_remembered();
-}
-
-void Connection::keep_remembered(RememberedStore& store) {
-  remembered_ = &store;
-  restore_remembered();
-}
-
-void Connection::restore_remembered() {
-  if (remembered_ == nullptr || !variables_) return;
-  variables_->restore(remembered_->find(settings_.name, fingerprint_of(settings_)));
-}
-
-/// One that the configuration has no more, or has anew, leaves nothing.
-void Connection::save_remembered() {
-  if (remembered_ == nullptr || !variables_ || session_gone_) return;
-  remembered_->put(settings_.name, fingerprint_of(settings_), variables_->kept());
-}
 
 void Connection::start(std::function<void()> done) {
   asio::co_spawn(environment_.executor(), run(),
@@ -349,30 +308,6 @@ void Connection::enter(State state) {
   tell_state(before);
 }
 
-void Connection::tell_state(State before) const {
-  if (teller_ == nullptr || !*teller_) return;
-  json::object details{{"connection", name()},
-                       {"state", upstream::state_name(state())},
-                       {"previous", upstream::state_name(before)}};
-  if ((state_ == State::backing_off || state_ == State::failed) && last_error_) {
-    details["error"] = error_name(last_error_->failure.error);
-    details["message"] = last_error_->failure.text;
-  }
-  (*teller_)("state", std::move(details));
-}
-
-/// To those who read the connection, and to those who watch all of them.
-void Connection::announce(json::object event) {
-  channel_.announce(json::serialize(event));
-  if (teller_ == nullptr || !*teller_) return;
-  const std::string kind(event.at("event").as_string());
-  json::object details{{"connection", name()}};
-  for (const auto& [key, value] : event) {
-    if (key != "event" && key != "time") details[key] = value;
-  }
-  (*teller_)(kind, std::move(details));
-}
-
 State Connection::state() const noexcept {
   if (state_ != State::connecting) return state_;
   if (timeline_.cycles().empty()) return State::resolving;
@@ -427,147 +362,9 @@ void Connection::session_ended(const SessionEnd& end, std::chrono::milliseconds 
   log_disconnected(end, lived);
 }
 
-/// What the script of the session went through.
-std::vector<ScriptRecord> Connection::script_records() const {
-  std::vector<ScriptRecord> steps;
-  for (const script::StepRecord& record : script_->steps()) {
-    const auto milliseconds = [](auto duration) {
-      return std::chrono::duration_cast<std::chrono::milliseconds>(duration);
-    };
-    ScriptRecord& step = steps.emplace_back();
-    step.step = record.step;
-    step.kind = record.kind;
-    step.started = milliseconds(record.started);
-    if (record.took) step.took = milliseconds(*record.took);
-  }
-  // Of the last one alone it is worth its memory.
-  if (!steps.empty() && !steps.back().took) steps.back().waits_for = script_->waits_for();
-  return steps;
-}
-
-/// What is remembered is not to be used in vain for ever.
-void Connection::forget_as_said(const SessionEnd& end) {
-  constexpr unsigned most_resumes = 3;
-  const config::SessionScript& script = program_->script();
-  if (end.closed_by == ClosedBy::upstream && refuses_remembered(script, end.close_code))
-    variables_->forget_remembered();
-  if (!script_->resuming()) return;
-  resumes_lost_ = ready_since_ ? 0 : resumes_lost_ + 1;
-  if (resumes_lost_ < most_resumes) return;
-  variables_->forget(script.resume_needs);
-  resumes_lost_ = 0;
-}
-
 void Connection::clock_jumped(std::chrono::milliseconds ahead) {
   if (session_ && session_->open() && ahead > settings_.settings.timeouts.receive)
     session_->probe();
-}
-
-void Connection::announce_connected() {
-  const auto& opened = session_->opened();
-  json::object event{{"event", "connected"},
-                     {"time", ipc::time_text(environment_.wall_now())},
-                     {"remote_address", session_->information().remote_address},
-                     {"subprotocol", opened.subprotocol},
-                     {"away_ms", nullptr}};
-  if (away_since_) {
-    event["away_ms"] =
-        std::chrono::duration_cast<std::chrono::milliseconds>(environment_.now() - *away_since_)
-            .count();
-  }
-  announce(std::move(event));
-  log_connected();
-  log_certificate();
-}
-
-void Connection::announce_disconnected(const SessionEnd& end) {
-  json::object event{{"event", "disconnected"},
-                     {"time", ipc::time_text(environment_.wall_now())},
-                     {"error", error_name(end.failure.error)},
-                     {"message", end.failure.text},
-                     {"close_code", nullptr},
-                     {"reason", end.reason},
-                     {"closed_by", closed_by_name(end.closed_by)},
-                     {"away_ms", duration_cast<std::chrono::milliseconds>(end.silent).count()}};
-  if (end.close_code != 0) event["close_code"] = end.close_code;
-  announce(std::move(event));
-  // Publishers that waited for the send buffer are told what has become of it.
-  channel_.publishers_may_go_on();
-}
-
-std::optional<ipc::Rejection> Connection::publish(websocket::Opcode opcode,
-                                                  std::span<const std::byte> payload,
-                                                  std::weak_ptr<ipc::PublishObserver> observer,
-                                                  std::uint64_t token) {
-  std::optional<ipc::Rejection> rejection;
-  const bool takes = session_ && session_->takes_messages();
-  const bool waits = settings_.settings.outbox.ttl.count() > 0 || (outbox_ && !outbox_->empty());
-  if (waits && !stopping_ && (!takes || (outbox_ && !outbox_->empty()))) {
-    if (!outbox_) {
-      outbox_ = std::make_unique<Outbox>(environment_, settings_.settings.outbox, statistics_);
-    }
-    if (payload.size() > settings_.settings.max_message) {
-      rejection = ipc::Rejection{"too_large", "the message is larger than max_message"};
-    } else {
-      rejection = outbox_->add(opcode, payload, std::move(observer), token);
-    }
-  } else if (session_) {
-    // Who gives no number wants to know only of what was never sent.
-    if (token == 0) observer.reset();
-    rejection = session_->publish(opcode, payload, std::move(observer), token);
-  } else {
-    rejection = ipc::Rejection{"not_connected",
-                               "upstream is not connected (" + std::string(state_name()) + ")"};
-  }
-  if (rejection) ++statistics_.rejected_messages;
-  return rejection;
-}
-
-/// What waited goes first.
-void Connection::send_waiting() {
-  if (!outbox_ || outbox_->empty()) return;
-  while (!outbox_->empty() && session_->takes_messages() && session_->accepts_more()) {
-    Outbox::Message message = outbox_->take();
-    const auto observer = message.observer.lock();
-    if (message.token == 0) message.observer.reset();
-    const auto rejection = session_->publish(message.opcode, message.payload,
-                                             std::move(message.observer), message.token);
-    if (!rejection) continue;
-    ++statistics_.rejected_messages;
-    if (observer) observer->on_failed(message.token, *rejection);
-  }
-  session_->flush();
-}
-
-std::optional<ipc::Rejection> Connection::publish_part(
-    ipc::MessagePart part, std::span<const std::byte> payload,
-    const std::shared_ptr<ipc::PublishObserver>& publisher, std::uint64_t token) {
-  std::optional<ipc::Rejection> rejection;
-  if (session_) {
-    rejection = session_->publish_part(part, payload, publisher, token);
-  } else {
-    rejection = ipc::Rejection{"not_connected",
-                               "upstream is not connected (" + std::string(state_name()) + ")"};
-  }
-  if (rejection) ++statistics_.rejected_messages;
-  return rejection;
-}
-
-void Connection::abandon_message(const ipc::PublishObserver& publisher) {
-  if (session_) session_->abandon_message(publisher);
-}
-
-void Connection::flush() {
-  if (session_) session_->flush();
-}
-
-bool Connection::accepts_more() const noexcept {
-  if (!session_ || !session_->takes_messages()) return true;
-  return session_->accepts_more() && (!outbox_ || outbox_->empty());
-}
-
-bool Connection::accepts_parts() const noexcept {
-  return !session_ || !session_->open() || session_->accepts_parts();
 }
 
 }  // namespace wskeep::upstream

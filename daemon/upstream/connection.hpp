@@ -29,7 +29,7 @@
 
 namespace wskeep::upstream {
 
-/// design: resolving, connecting, opening are parts of a cycle.
+/// `resolving`, `connecting` and `opening` are parts of a cycle.
 enum class State : std::uint8_t {
   resolving,
   connecting,
