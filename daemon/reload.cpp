@@ -18,13 +18,13 @@
 #include "daemon/configuration_warnings.hpp"
 #include "daemon/out_of_memory.hpp"
 #include "daemon/process.hpp"
+#include "daemon/reload_answer.hpp"
 #include "ipc/run_on.hpp"
 
 namespace wskeep::daemon {
 namespace {
 
 namespace asio = boost::asio;
-namespace json = boost::json;
 using config::Effect;
 using upstream::Connection;
 using Level = Log::Level;
@@ -32,78 +32,10 @@ using Level = Log::Level;
 /// Of a broken file, the log has no more than this: who asked for the reload is told all.
 constexpr std::size_t most_logged = 20;
 
-std::string_view effect_name(Effect effect) {
-  switch (effect) {
-    case Effect::in_place:
-      return "in_place";
-    case Effect::new_session:
-      return "new_session";
-    case Effect::new_ring:
-      return "new_ring";
-    case Effect::next_start:
-      break;
-  }
-  return "next_start";
-}
-
 std::string joined(const std::vector<std::string>& parts) {
   std::string joined;
   for (const std::string& part : parts) joined.append(joined.empty() ? "" : ",").append(part);
   return joined;
-}
-
-json::array as_json(const std::vector<std::string>& names) {
-  json::array array;
-  for (const std::string& name : names) array.emplace_back(name);
-  return array;
-}
-
-json::array as_json(const std::vector<config::Problem>& problems) {
-  json::array list;
-  for (const config::Problem& problem : problems) {
-    list.emplace_back(json::object{{"file", problem.file},
-                                   {"line", problem.line},
-                                   {"column", problem.column},
-                                   {"key", problem.key},
-                                   {"message", problem.message}});
-  }
-  return list;
-}
-
-ipc::ReloadAnswer answer_with(const config::Difference& difference, bool applied,
-                              const std::vector<config::Problem>& warnings) {
-  json::array changed;
-  for (const config::ConnectionChange& change : difference.changed) {
-    changed.emplace_back(json::object{{"name", change.name},
-                                      {"effect", effect_name(change.effect)},
-                                      {"keys", as_json(change.keys)}});
-  }
-  return {200, json::serialize(json::object{{"applied", applied},
-                                            {"added", as_json(difference.added)},
-                                            {"removed", as_json(difference.removed)},
-                                            {"changed", std::move(changed)},
-                                            {"unchanged", difference.unchanged},
-                                            {"in_place", as_json(difference.in_place)},
-                                            {"next_start", as_json(difference.next_start)},
-                                            {"warnings", as_json(warnings)}}) +
-                   "\n"};
-}
-
-ipc::ReloadAnswer failure(unsigned status, std::string_view error, const std::string& message,
-                          const std::vector<config::Problem>& problems = {}) {
-  json::object body{{"error", error}, {"message", message}};
-  if (!problems.empty()) body["problems"] = as_json(problems);
-  return {status, json::serialize(body) + "\n"};
-}
-
-std::string count_text(std::size_t count) {
-  return std::to_string(count) + (count == 1 ? " problem" : " problems");
-}
-
-ipc::ReloadAnswer broken(const std::vector<config::Problem>& problems) {
-  return failure(422, "configuration_invalid",
-                 "the configuration has " + count_text(problems.size()) + "; nothing was changed",
-                 problems);
 }
 
 const config::Connection& connection_of(const config::Config& config, const std::string& name) {
@@ -192,7 +124,7 @@ asio::awaitable<ipc::ReloadAnswer> Process::foresee(std::optional<std::string> t
   std::vector<config::Problem> warnings;
   const Loaded loaded = co_await load(std::move(text), warnings);
   if (const auto* problems = std::get_if<std::vector<config::Problem>>(&loaded))
-    co_return broken(*problems);
+    co_return answer_broken(*problems);
   const config::Config now = co_await running();
   co_return answer_with(config::difference(now, std::get<config::Config>(loaded)), false, warnings);
 }
@@ -204,8 +136,8 @@ asio::awaitable<ipc::ReloadAnswer> Process::reload_now(std::uint32_t uid) {
   std::vector<config::Problem> warnings;
   Loaded loaded = co_await load(std::nullopt, warnings);
   if (const auto* problems = std::get_if<std::vector<config::Problem>>(&loaded)) {
-    reload_failed(file_.string() + " has " + count_text(problems->size()), *problems);
-    co_return broken(*problems);
+    reload_failed(file_.string() + " has " + problem_count(problems->size()), *problems);
+    co_return answer_broken(*problems);
   }
   const config::Config& wanted = std::get<config::Config>(loaded);
   const config::Difference difference = config::difference(co_await running(), wanted);
@@ -213,12 +145,12 @@ asio::awaitable<ipc::ReloadAnswer> Process::reload_now(std::uint32_t uid) {
   const std::string want = co_await make(wanted, difference, made);
   if (!want.empty()) {
     reload_failed(want, {});
-    co_return failure(503, "out_of_resources", want + "; nothing was changed");
+    co_return answer_failure(503, "out_of_resources", want + "; nothing was changed");
   }
   if (stopping_) {
     for (const auto& [name, held] : made)
       asio::post(held.shard->context(), [held = held] { held.shard->discard(*held.connection); });
-    co_return failure(503, "stopping", "wskeepd is stopping; nothing was changed");
+    co_return answer_failure(503, "stopping", "wskeepd is stopping; nothing was changed");
   }
   apply(difference, wanted, std::move(made));
   co_await visit_all_shards();
