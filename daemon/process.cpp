@@ -132,10 +132,13 @@ int Process::run() {
 /// On the first shard, or before it runs.
 void Process::start(const Held& held) {
   ++running_;
-  asio::post(held.shard->context(), [this, held] {
-    held.shard->start(*held.connection,
-                      [this] { asio::post(first().context(), [this] { connection_ended(); }); });
-  });
+  asio::post(held.shard->context(), [this, held] { begin(held); });
+}
+
+/// On its shard; it is counted as running already.
+void Process::begin(const Held& held) {
+  held.shard->start(*held.connection,
+                    [this] { asio::post(first().context(), [this] { connection_ended(); }); });
 }
 
 void Process::begin_to_report() {

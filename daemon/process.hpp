@@ -69,10 +69,15 @@ class Process final : public ipc::Directory {
   void metrics(const std::optional<ipc::Client>& viewer,
                std::function<void(std::shared_ptr<ipc::LongText>)> done) override;
 
+  /// Connections that a shard is busy with before it goes on with its own work, where there are
+  /// many to look at or to change.
+  static constexpr std::size_t in_one_go = 64;
+
   void begin_to_report();
   void wait_for_signal();
   void stop(int signal);
   void start(const Held& held);
+  void begin(const Held& held);
   void connection_ended();
   [[nodiscard]] Shard::Handle make_connection(Shard& shard, const config::Connection& settings);
   void say_farewell(Clock::time_point since, std::chrono::milliseconds at_most);
@@ -82,7 +87,6 @@ class Process final : public ipc::Directory {
   void forget_connections();
   void give_back_memory();
   void tell_watchers(void (ipc::DirectoryWatcher::*what)());
-  void tell_reload(const config::Difference& difference);
   void note_socket(const ipc::SocketNotice& notice);
   void watch_clocks();
   void note_refusal(ipc::Refusal refusal, std::optional<std::uint32_t> uid);
@@ -121,19 +125,33 @@ class Process final : public ipc::Directory {
   boost::asio::awaitable<Loaded> load(std::optional<std::string> text,
                                       std::vector<config::Problem>& warnings);
   boost::asio::awaitable<config::Config> running();
+  boost::asio::awaitable<config::Difference> difference_to(const config::Config& wanted);
+  void place(const std::vector<std::string>& added, Made& made);
   /// All that is new, or nothing and a sentence.
   boost::asio::awaitable<std::string> make(const config::Config& wanted,
                                            const config::Difference& difference, Made& made);
-  void apply(const config::Difference& difference, const config::Config& wanted, Made made);
-  void apply_top(const config::Difference& difference, const config::Config& wanted);
-  void apply_change(const config::ConnectionChange& change, const config::Connection& wanted,
-                    const config::IpcLimits& limits, Made& made);
-  void apply_access(const config::Config& wanted);
-  void remove(const std::string& name);
+  /// What a shard is to do about one connection. It refers to the configuration and the difference
+  /// that it was made of.
+  struct Deed {
+    Shard* shard;
+    std::function<void()> what;
+    bool starts = false;  ///< a connection, which will end
+  };
+  using Deeds = std::vector<Deed>;
+  [[nodiscard]] Deeds apply(const config::Difference& difference, config::Config& wanted,
+                            Made made);
+  [[nodiscard]] Deeds apply_top(const config::Difference& difference, const config::Config& wanted);
+  [[nodiscard]] Deed changed(const config::ConnectionChange& change,
+                             const config::Connection& wanted, const config::IpcLimits& limits,
+                             Made& made);
+  void take_top(config::Config& wanted);
+  void apply_access(const config::Config& wanted, Deeds& deeds);
+  [[nodiscard]] Deed remove(const std::string& name);
+  void tell_reload(const config::Difference& difference, Deeds& deeds);
+  boost::asio::awaitable<void> carry_out(Deeds deeds);
   boost::asio::awaitable<void> visit_all_shards();
   void forget_others(const config::Config& wanted);
   void reload_failed(const std::string& summary, const std::vector<config::Problem>& problems);
-  [[nodiscard]] Shard& emptiest_shard(const Made& made);
 
   config::Config config_;  ///< as it runs, without its connections, which have their own
   std::filesystem::path file_;

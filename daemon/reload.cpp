@@ -7,12 +7,14 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/json.hpp>
-#include <iterator>
+#include <map>
 #include <new>
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "config/warnings.hpp"
 #include "daemon/configuration_warnings.hpp"
@@ -25,6 +27,7 @@ namespace wskeep::daemon {
 namespace {
 
 namespace asio = boost::asio;
+namespace json = boost::json;
 using config::Effect;
 using upstream::Connection;
 using Level = Log::Level;
@@ -38,8 +41,13 @@ std::string joined(const std::vector<std::string>& parts) {
   return joined;
 }
 
-const config::Connection& connection_of(const config::Config& config, const std::string& name) {
-  return *std::ranges::find(config.connections, name, &config::Connection::name);
+using ByName = std::map<std::string_view, const config::Connection*>;
+
+ByName by_name(const config::Config& config) {
+  ByName connections;
+  for (const config::Connection& connection : config.connections)
+    connections.emplace(connection.name, &connection);
+  return connections;
 }
 
 }  // namespace
@@ -105,19 +113,24 @@ asio::awaitable<Process::Loaded> Process::load(std::optional<std::string> text,
 /// The configuration as it runs, with its connections: these have their settings with them.
 asio::awaitable<config::Config> Process::running() {
   config::Config running = config_;
-  std::map<Shard*, std::vector<Shard::Handle>> handles;
-  for (const auto& [name, held] : connections_) handles[held.shard].push_back(held.connection);
-  for (const auto& [shard, connections] : handles) {
-    std::vector<config::Connection> settings = co_await ipc::call_on(
-        shard->context().get_executor(), [connections = std::span(connections)] {
-          std::vector<config::Connection> copies;
-          for (const Shard::Handle& connection : connections)
-            copies.push_back(connection->settings());
-          return copies;
-        });
-    std::ranges::move(settings, std::back_inserter(running.connections));
-  }
+  running.connections.reserve(connections_.size());
+  const Look look = [&running](const Connection& connection) {
+    running.connections.push_back(connection.settings());
+  };
+  co_await visit(Viewer(), look);
   co_return running;
+}
+
+/// From what runs to `wanted`, which outlives this. Compared on the reader's thread, for of many
+/// connections that takes a while.
+asio::awaitable<config::Difference> Process::difference_to(const config::Config& wanted) {
+  config::Config now = co_await running();
+  auto compare = [&now, &wanted] {
+    const config::Config compared = std::move(now);  // freed there, too
+    return config::difference(compared, wanted);
+  };
+  config::Difference difference = co_await ipc::call_on(reader_.get_executor(), compare);
+  co_return difference;
 }
 
 asio::awaitable<ipc::ReloadAnswer> Process::foresee(std::optional<std::string> text) {
@@ -125,8 +138,8 @@ asio::awaitable<ipc::ReloadAnswer> Process::foresee(std::optional<std::string> t
   const Loaded loaded = co_await load(std::move(text), warnings);
   if (const auto* problems = std::get_if<std::vector<config::Problem>>(&loaded))
     co_return answer_broken(*problems);
-  const config::Config now = co_await running();
-  co_return answer_with(config::difference(now, std::get<config::Config>(loaded)), false, warnings);
+  const config::Difference difference = co_await difference_to(std::get<config::Config>(loaded));
+  co_return answer_with(difference, false, warnings);
 }
 
 asio::awaitable<ipc::ReloadAnswer> Process::reload_now(std::uint32_t uid) {
@@ -139,8 +152,8 @@ asio::awaitable<ipc::ReloadAnswer> Process::reload_now(std::uint32_t uid) {
     reload_failed(file_.string() + " has " + problem_count(problems->size()), *problems);
     co_return answer_broken(*problems);
   }
-  const config::Config& wanted = std::get<config::Config>(loaded);
-  const config::Difference difference = config::difference(co_await running(), wanted);
+  config::Config& wanted = std::get<config::Config>(loaded);
+  const config::Difference difference = co_await difference_to(wanted);
   Made made;
   const std::string want = co_await make(wanted, difference, made);
   if (!want.empty()) {
@@ -152,7 +165,8 @@ asio::awaitable<ipc::ReloadAnswer> Process::reload_now(std::uint32_t uid) {
       asio::post(held.shard->context(), [held = held] { held.shard->discard(*held.connection); });
     co_return answer_failure(503, "stopping", "wskeepd is stopping; nothing was changed");
   }
-  apply(difference, wanted, std::move(made));
+  Deeds deeds = apply(difference, wanted, std::move(made));
+  co_await carry_out(std::move(deeds));
   co_await visit_all_shards();
   log_.write(Level::info, "", "reloaded",
              {{"added", std::to_string(difference.added.size())},
@@ -174,6 +188,8 @@ asio::awaitable<ipc::ReloadAnswer> Process::reload_now(std::uint32_t uid) {
   reloads_.last_succeeded = true;
   reloads_.taken = std::chrono::system_clock::now();
   if (!stopping_) manager_.ready("configuration reloaded" + reload_note_);
+  // To be freed there.
+  asio::post(reader_, [read = std::move(loaded)] {});
   co_return answer_with(difference, true, warnings);
 }
 
@@ -193,12 +209,16 @@ void Process::reload_failed(const std::string& summary,
 
 // -- what is new
 
-Shard& Process::emptiest_shard(const Made& made) {
-  std::map<const Shard*, std::size_t> counts;
+/// By the shards that have least; what is changed stays where it is.
+void Process::place(const std::vector<std::string>& added, Made& made) {
+  std::map<Shard*, std::size_t> counts;
   for (const auto& [name, held] : connections_) ++counts[held.shard];
-  for (const auto& [name, held] : made) ++counts[held.shard];
-  return **std::ranges::min_element(
-      shards_, {}, [&](const std::unique_ptr<Shard>& shard) { return counts[shard.get()]; });
+  for (const std::string& name : added) {
+    const auto& emptiest = *std::ranges::min_element(
+        shards_, {}, [&](const auto& shard) { return counts[shard.get()]; });
+    ++counts[emptiest.get()];
+    made.emplace(name, Held{{}, emptiest.get()});
+  }
 }
 
 asio::awaitable<std::string> Process::make(const config::Config& wanted,
@@ -208,13 +228,13 @@ asio::awaitable<std::string> Process::make(const config::Config& wanted,
     if (change.effect == Effect::new_ring)
       made.emplace(change.name, Held{{}, connections_.at(change.name).shard});
   }
-  for (const std::string& name : difference.added)
-    made.emplace(name, Held{{}, &emptiest_shard(made)});
+  place(difference.added, made);
   std::string want;
-  for (auto& [name, held] : made) {
-    const config::Connection& settings = connection_of(wanted, name);
-    Shard* const shard = held.shard;
-    held.connection =
+  for (const config::Connection& settings : wanted.connections) {
+    const auto found = made.find(settings.name);
+    if (found == made.end()) continue;
+    Shard* const shard = found->second.shard;
+    found->second.connection =
         co_await ipc::call_on(shard->context().get_executor(), [&]() -> Shard::Handle {
           const MemoryMayBeRefused refused;
           try {
@@ -223,8 +243,8 @@ asio::awaitable<std::string> Process::make(const config::Config& wanted,
             return nullptr;
           }
         });
-    if (held.connection) continue;
-    want = "no memory for the connection " + name + " and its history";
+    if (found->second.connection) continue;
+    want = "no memory for the connection " + settings.name + " and its history";
     break;
   }
   if (want.empty()) co_return want;
@@ -235,44 +255,69 @@ asio::awaitable<std::string> Process::make(const config::Config& wanted,
   co_return want;
 }
 
-// -- the step itself, on the first shard and in one go
+// -- the step itself: on the first shard in one go; and what each connection is to do, a few at a
+// time, so that of thousands no message waits for all
 
-void Process::apply(const config::Difference& difference, const config::Config& wanted, Made made) {
-  apply_top(difference, wanted);
-  for (const std::string& name : difference.removed) remove(name);
+Process::Deeds Process::apply(const config::Difference& difference, config::Config& wanted,
+                              Made made) {
+  Deeds deeds = apply_top(difference, wanted);
+  for (const std::string& name : difference.removed) deeds.push_back(remove(name));
+  const ByName settings = by_name(wanted);
   for (const config::ConnectionChange& change : difference.changed)
-    apply_change(change, connection_of(wanted, change.name), wanted.ipc.limits, made);
+    deeds.push_back(changed(change, *settings.at(change.name), wanted.ipc.limits, made));
   for (const std::string& name : difference.added) {
     const Held& held = made.at(name);
     connections_.emplace(name, held);
-    log_.write(Level::info, name, "added");
-    start(held);
+    deeds.push_back({held.shard,
+                     [this, held, &name] {
+                       log_.write(Level::info, name, "added");
+                       begin(held);
+                     },
+                     true});
   }
   keep_order(wanted);
-  config_ = config::after_reload(config_, wanted);
-  server_->configure(config_.ipc, {wanted.connections.size(), largest_message(config_)});
-  apply_access(wanted);
-  forget_connections();
-  tell_reload(difference);
+  take_top(wanted);
+  server_->configure(config_.ipc, {wanted.connections.size(), largest_message(wanted)});
+  apply_access(wanted, deeds);
+  tell_reload(difference, deeds);
   tell_watchers(&ipc::DirectoryWatcher::directory_changed);
+  return deeds;
 }
 
-void Process::tell_reload(const config::Difference& difference) {
-  const auto now = std::chrono::system_clock::now();
-  const auto tell = [&](std::string_view event, const std::string& name) {
-    events_->tell(event, now, {{"connection", name}});
-  };
-  for (const std::string& name : difference.removed) tell("removed", name);
-  for (const config::ConnectionChange& change : difference.changed) {
-    events_->tell("changed", now,
-                  {{"connection", change.name}, {"effect", effect_name(change.effect)}});
+/// Of a daemon that stops, what is left is not begun any more; and what ends, ends with it.
+asio::awaitable<void> Process::carry_out(Deeds deeds) {
+  std::map<Shard*, Deeds> by_shard;
+  for (Deed& deed : deeds) by_shard[deed.shard].push_back(std::move(deed));
+  for (auto& [shard, all] : by_shard) {
+    for (std::span<Deed> rest = all; !rest.empty() && !stopping_;) {
+      const auto few = rest.first(std::min(rest.size(), in_one_go));
+      rest = rest.subspan(few.size());
+      running_ += static_cast<std::size_t>(std::ranges::count(few, true, &Deed::starts));
+      co_await ipc::call_on(shard->context().get_executor(), [few] {
+        for (const Deed& deed : few) deed.what();
+        return true;
+      });
+      // Connections that only these held are taken apart now, and not with all others.
+      for (Deed& deed : few) deed.what = nullptr;
+    }
   }
-  for (const std::string& name : difference.added) tell("added", name);
-  events_->tell("reloaded", now,
-                {{"added", difference.added.size()},
-                 {"removed", difference.removed.size()},
-                 {"changed", difference.changed.size()},
-                 {"unchanged", difference.unchanged}});
+}
+
+/// By the first shard, as all that those are told who watch all connections.
+void Process::tell_reload(const config::Difference& difference, Deeds& deeds) {
+  const auto now = std::chrono::system_clock::now();
+  const auto tell = [&](std::string_view event, const json::object& details) {
+    deeds.push_back(
+        {&first(), [this, event, now, details] { events_->tell(event, now, details); }});
+  };
+  for (const std::string& name : difference.removed) tell("removed", {{"connection", name}});
+  for (const config::ConnectionChange& change : difference.changed)
+    tell("changed", {{"connection", change.name}, {"effect", effect_name(change.effect)}});
+  for (const std::string& name : difference.added) tell("added", {{"connection", name}});
+  tell("reloaded", {{"added", difference.added.size()},
+                    {"removed", difference.removed.size()},
+                    {"changed", difference.changed.size()},
+                    {"unchanged", difference.unchanged}});
 }
 
 /// Nothing is kept for connections that are not there any more.
@@ -282,7 +327,8 @@ void Process::forget_others(const config::Config& wanted) {
   remembered_->retain(names);
 }
 
-void Process::apply_top(const config::Difference& difference, const config::Config& wanted) {
+Process::Deeds Process::apply_top(const config::Difference& difference,
+                                  const config::Config& wanted) {
   log_.configure(wanted.log);
   budgets_->configure(wanted.connects);
   forget_others(wanted);
@@ -291,76 +337,90 @@ void Process::apply_top(const config::Difference& difference, const config::Conf
       shard->environment().handshakes().limit(limit);
     });
   }
+  Deeds deeds;
   const bool concerns_connections =
       std::ranges::any_of(difference.in_place, [](const std::string& key) {
         return key.starts_with("connects.") || key == "ipc.limits.subscriber_buffer" ||
                key.starts_with("ipc.limits.publish_");
       });
-  if (!concerns_connections) return;
+  if (!concerns_connections) return deeds;
   for (const auto& [name, held] : connections_) {
-    asio::post(held.shard->context(), [connection = held.connection, limits = wanted.ipc.limits] {
-      connection->limits_changed(limits);
-    });
+    deeds.push_back({held.shard, [connection = held.connection, &limits = wanted.ipc.limits] {
+                       connection->limits_changed(limits);
+                     }});
   }
+  return deeds;
 }
 
-void Process::apply_change(const config::ConnectionChange& change, const config::Connection& wanted,
-                           const config::IpcLimits& limits, Made& made) {
-  log_.write(Level::info, change.name, "reconfigured",
-             {{"effect", std::string(effect_name(change.effect))}, {"keys", joined(change.keys)}});
+/// Its connections, which have their settings with them, are left where they are.
+void Process::take_top(config::Config& wanted) {
+  std::vector<config::Connection> connections = std::exchange(wanted.connections, {});
+  config_ = config::after_reload(config_, wanted);
+  wanted.connections = std::move(connections);
+}
+
+Process::Deed Process::changed(const config::ConnectionChange& change,
+                               const config::Connection& wanted, const config::IpcLimits& limits,
+                               Made& made) {
   Held& held = connections_.at(change.name);
+  const auto log = [this, &change] {
+    log_.write(
+        Level::info, change.name, "reconfigured",
+        {{"effect", std::string(effect_name(change.effect))}, {"keys", joined(change.keys)}});
+  };
   if (change.effect != Effect::new_ring) {
     const auto renewal = change.effect == Effect::new_session ? Connection::Renewal::new_session
                                                               : Connection::Renewal::none;
-    asio::post(held.shard->context(), [connection = held.connection, wanted, limits, renewal] {
-      connection->configure(wanted, limits, renewal);
-    });
-    return;
+    return {held.shard, [log, connection = held.connection, &wanted, &limits, renewal] {
+              log();
+              connection->configure(wanted, limits, renewal);
+            }};
   }
   const Held old = std::exchange(held, made.at(change.name));
-  ++running_;
-  asio::post(held.shard->context(), [this, old, held] {
-    // Upstream may take one session at a time.
-    const auto begin = [this, held] {
-      held.shard->start(*held.connection,
-                        [this] { asio::post(first().context(), [this] { connection_ended(); }); });
-    };
-    old.shard->retire(*old.connection,
-                      {.error = Error::reconfigured,
-                       .to_upstream = websocket::CloseCode::normal,
-                       .to_readers = websocket::CloseCode::service_restart,
-                       .reason = "the size of the history was changed: subscribe again"},
-                      begin);
-  });
+  return {held.shard,
+          [this, log, old, held] {
+            log();
+            // Upstream may take one session at a time.
+            old.shard->retire(*old.connection,
+                              {.error = Error::reconfigured,
+                               .to_upstream = websocket::CloseCode::normal,
+                               .to_readers = websocket::CloseCode::service_restart,
+                               .reason = "the size of the history was changed: subscribe again"},
+                              [this, held] { begin(held); });
+          },
+          true};
 }
 
 /// Whoever asks from now on is judged by the new rights; and so are those, on their shards, who
 /// were let in before. What was let in before this step is on its way there already.
-void Process::apply_access(const config::Config& wanted) {
-  rules_ = ipc::AccessRules(config_.ipc, ::geteuid());
+void Process::apply_access(const config::Config& wanted, Deeds& deeds) {
+  const ipc::AccessRules before = std::exchange(rules_, ipc::AccessRules(config_.ipc, ::geteuid()));
   for (const config::Connection& connection : wanted.connections) {
     Held& held = connections_.at(connection.name);
+    const bool same = before == rules_ && held.access == connection.settings.access;
     held.access = connection.settings.access;
-    asio::post(held.shard->context(),
-               [connection = held.connection, rules = rules_, access = held.access] {
-                 connection->channel().revise_rights(
-                     [&](const ipc::Client& client) { return rules.rights(client, access); });
-               });
+    if (same) continue;
+    deeds.push_back(
+        {held.shard, [connection = held.connection, rules = rules_, access = held.access] {
+           connection->channel().revise_rights(
+               [&](const ipc::Client& client) { return rules.rights(client, access); });
+         }});
   }
 }
 
-void Process::remove(const std::string& name) {
-  log_.write(Level::info, name, "removed");
+Process::Deed Process::remove(const std::string& name) {
   const auto found = connections_.find(name);
-  asio::post(found->second.shard->context(), [held = found->second] {
-    held.shard->retire(*held.connection,
-                       {.error = Error::stopped,
-                        .to_upstream = websocket::CloseCode::normal,
-                        .to_readers = websocket::CloseCode::going_away,
-                        .reason = "removed from the configuration"},
-                       nullptr);
-  });
+  const Held held = found->second;
   connections_.erase(found);
+  return {held.shard, [this, held, &name] {
+            log_.write(Level::info, name, "removed");
+            held.shard->retire(*held.connection,
+                               {.error = Error::stopped,
+                                .to_upstream = websocket::CloseCode::normal,
+                                .to_readers = websocket::CloseCode::going_away,
+                                .reason = "removed from the configuration"},
+                               nullptr);
+          }};
 }
 
 /// Ends when all that was posted to them before has been done.

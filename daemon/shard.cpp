@@ -1,6 +1,5 @@
 #include "daemon/shard.hpp"
 
-#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
@@ -15,7 +14,7 @@ Shard::Shard(net::TlsContexts& contexts, std::uint32_t handshakes)
       environment_(context_, contexts, {}, handshakes),
       runs_(std::make_shared<std::atomic<bool>>(true)),
       clock_watch_(environment_, [this](std::chrono::milliseconds ahead) {
-        for (const auto& connection : connections_) connection->clock_jumped(ahead);
+        for (const auto& [address, connection] : connections_) connection->clock_jumped(ahead);
         if (clock_told_) clock_told_(ahead);
       }) {}
 
@@ -25,8 +24,9 @@ Shard::~Shard() {
 
 Shard::Handle Shard::add(const config::Connection& settings, const config::IpcLimits& limits,
                          upstream::ConnectBudgets& budgets, Log& log) {
-  upstream::Connection& connection = *connections_.emplace_back(
-      std::make_unique<upstream::Connection>(environment_, settings, limits, budgets, log));
+  auto made = std::make_unique<upstream::Connection>(environment_, settings, limits, budgets, log);
+  upstream::Connection& connection = *made;
+  connections_.emplace(&connection, std::move(made));
   if (remembered_ != nullptr) connection.keep_remembered(*remembered_);
   connection.tell(teller_);
   const auto release = [this, runs = runs_](upstream::Connection* handed_out) {
@@ -53,27 +53,25 @@ void Shard::discard(upstream::Connection& connection) {
 }
 
 Shard::Retired& Shard::put_aside(upstream::Connection& connection) {
-  const auto found =
-      std::ranges::find(connections_, &connection, &std::unique_ptr<upstream::Connection>::get);
-  Retired& retired = retired_.emplace_back(Retired{.connection = std::move(*found)});
+  const auto found = connections_.find(&connection);
+  Retired& retired = retired_[&connection];
+  retired.connection = std::move(found->second);
   connections_.erase(found);
   return retired;
 }
 
 void Shard::ended(upstream::Connection& connection) {
-  for (Retired& retired : retired_) {
-    if (retired.connection.get() != &connection) continue;
-    retired.ended = true;
-    dissolve_when_free(retired);
-  }
+  const auto found = retired_.find(&connection);
+  if (found == retired_.end()) return;
+  found->second.ended = true;
+  dissolve_when_free(found->second);
 }
 
 void Shard::released(upstream::Connection& connection) {
-  for (Retired& retired : retired_) {
-    if (retired.connection.get() != &connection) continue;
-    retired.released = true;
-    dissolve_when_free(retired);
-  }
+  const auto found = retired_.find(&connection);
+  if (found == retired_.end()) return;
+  found->second.released = true;
+  dissolve_when_free(found->second);
 }
 
 /// Not at once: the connection may be in the middle of saying that it has ended.
@@ -93,13 +91,12 @@ boost::asio::awaitable<void> Shard::dissolve(upstream::Connection& connection) {
     timer.expires_after(look_again);
     co_await timer.async_wait(boost::asio::use_awaitable);
   }
-  retired_.remove_if(
-      [&](const Retired& retired) { return retired.connection.get() == &connection; });
+  retired_.erase(&connection);
 }
 
 void Shard::stop(std::chrono::milliseconds at_most) {
-  for (const auto& connection : connections_) connection->stop(at_most);
-  for (const Retired& retired : retired_) {
+  for (const auto& [address, connection] : connections_) connection->stop(at_most);
+  for (const auto& [address, retired] : retired_) {
     if (!retired.ended) retired.connection->stop(at_most);
   }
 }

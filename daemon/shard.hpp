@@ -6,10 +6,9 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <functional>
-#include <list>
 #include <memory>
 #include <thread>
-#include <vector>
+#include <unordered_map>
 
 #include "daemon/net/real_environment.hpp"
 #include "daemon/upstream/clock_watch.hpp"
@@ -30,12 +29,12 @@ class Shard {
   [[nodiscard]] boost::asio::io_context& context() noexcept { return context_; }
   [[nodiscard]] net::RealEnvironment& environment() noexcept { return environment_; }
 
-  /// Whoever holds one may refer to the connection, on any thread: it is destroyed, on the shard,
-  /// some time after it was retired and the last handle is gone.
   /// Before connections are added: what they remember over a restart is kept there. It outlives
   /// this.
   void keep_remembered(upstream::RememberedStore& store) noexcept { remembered_ = &store; }
 
+  /// Whoever holds one may refer to the connection, on any thread: it is destroyed, on the shard,
+  /// some time after it was retired and the last handle is gone.
   using Handle = std::shared_ptr<upstream::Connection>;
 
   /// Is told, on the shard, what happens to its connections. Before any is added.
@@ -49,7 +48,7 @@ class Shard {
   /// Begins; `done` is called once when it has ended.
   void start(upstream::Connection& connection, std::function<void()> done);
 
-  /// Ends what was started: see upstream::Connection. It is not among `connections` any more.
+  /// Ends what was started: see upstream::Connection. `stop` only hastens it from then on.
   void retire(upstream::Connection& connection, upstream::Connection::Farewell farewell,
               std::function<void()> session_gone);
 
@@ -61,11 +60,6 @@ class Shard {
 
   /// From then on the connections, and `told`, are told when the wall clock jumps ahead.
   void watch_clock(std::function<void(std::chrono::milliseconds ahead)> told = nullptr);
-
-  [[nodiscard]] const std::vector<std::unique_ptr<upstream::Connection>>& connections()
-      const noexcept {
-    return connections_;
-  }
 
   /// Begins to run, on a thread of its own. What throws there ends the process.
   void start_thread();
@@ -84,6 +78,10 @@ class Shard {
     bool released = false;  ///< no handle is left
   };
 
+  /// By where they are: a reload may concern thousands at once.
+  template <typename Kept>
+  using ByAddress = std::unordered_map<const upstream::Connection*, Kept>;
+
   Retired& put_aside(upstream::Connection& connection);
   void ended(upstream::Connection& connection);
   void released(upstream::Connection& connection);
@@ -94,9 +92,9 @@ class Shard {
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   net::RealEnvironment environment_;
   upstream::Connection::Teller teller_;
-  std::vector<std::unique_ptr<upstream::Connection>> connections_;
+  ByAddress<std::unique_ptr<upstream::Connection>> connections_;
   upstream::RememberedStore* remembered_ = nullptr;
-  std::list<Retired> retired_;
+  ByAddress<Retired> retired_;
   std::shared_ptr<std::atomic<bool>> runs_;  ///< false: no handle's end is of interest any more
   std::function<void(std::chrono::milliseconds ahead)> clock_told_;
   upstream::ClockWatch clock_watch_;

@@ -26,8 +26,6 @@ namespace json = boost::json;
 
 /// How old the line of `systemctl status` may be.
 constexpr std::chrono::seconds report_interval{5};
-/// Connections that are looked at before a shard goes on with its own work.
-constexpr std::size_t in_one_go = 64;
 /// Who scrapes everything while others do is given what they are given, if it is no older.
 constexpr std::chrono::seconds shared_for{1};
 /// Of a long text, what is made and sent in one go.

@@ -63,6 +63,9 @@ class AccessRules {
   /// none those for all, and in any case no more than the socket that it came by allows.
   [[nodiscard]] Rights rights(const Client& client, const config::Access& connection) const;
 
+  /// The same clients may do the same.
+  friend bool operator==(const AccessRules&, const AccessRules&) = default;
+
  private:
   config::Access for_all_;               ///< each list is there
   std::vector<config::Access> sockets_;  ///< by Client::socket

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import subprocess
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +17,7 @@ from support.local import UnixConnection, connect, request
 from support.monitored import DASHBOARD, RULES, Monitored, panels, queries, rule_expressions
 from support.processes import free_port
 from support.session import Session, StartDaemon, StartServer
+from support.undisturbed import longest_exchange, refusing  # noqa: F401
 from support.waiting import wait_for
 
 _NAME = re.compile(r"\b(?:wskeep|process)_[a-z0-9_]+")
@@ -162,14 +160,6 @@ SOME = 300
 """More than are told in one piece."""
 
 
-@pytest.fixture(scope="module")
-def refusing() -> Iterator[int]:
-    """A port of this machine at which nobody listens, nor will."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield taken.getsockname()[1]
-
-
 @pytest.fixture
 def some(start_daemon: StartDaemon, refusing: int) -> Daemon:
     return start_daemon({f"c{number:05}": f"ws://127.0.0.1:{refusing}/" for number in range(SOME)}, log={"level": "error"},
@@ -249,20 +239,13 @@ def test_ten_thousand_connections_are_told_while_messages_flow(start_daemon: Sta
     ways = [("--unix-socket", str(daemon.socket), "http://localhost/metrics"), (f"http://127.0.0.1:{port}/metrics",)] * 2
 
     def exchange_during(scrapes: list[subprocess.Popen[bytes]]) -> float:
-        """Messages go through until all have ended. Which share of that time was the longest that one took."""
-        begin, longest = time.monotonic(), 0.0
-        while any(scrape.poll() is None for scrape in scrapes):
-            sent = time.monotonic()
-            peer.send(frames.text("tick"))
-            assert app.read_message().payload == b"tick"
-            longest = max(longest, time.monotonic() - sent)
+        longest = longest_exchange(peer, app, lambda: any(scrape.poll() is None for scrape in scrapes))
         assert [scrape.returncode for scrape in scrapes] == [0] * len(scrapes)
-        return longest / (time.monotonic() - begin)
+        return longest
 
     def scrape(number: int) -> subprocess.Popen[bytes]:
         return _curl(folder / f"scrape{number}", *ways[number])
 
-    # A shard that is busy with a scrape lets nothing through until that is done. Now and then the machine does so, too.
     assert min(exchange_during([scrape(number)]) for number in range(len(ways))) < 0.5
     exchange_during([scrape(number) for number in range(len(ways))])
     for number in range(len(ways)):

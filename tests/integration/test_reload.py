@@ -18,12 +18,13 @@ import pytest
 
 from support import frames
 from support.byte_stream import DEADLINE
-from support.daemon import Daemon, run_program, sanitized, write_configuration
+from support.daemon import Daemon, build_folder, run_program, sanitized, write_configuration
 from support.documents import ROOT
 from support.frames import Opcode
 from support.local import Response, connect, request
 from support.scripted_server import Peer
 from support.session import Session, StartDaemon, StartServer, StartSession
+from support.undisturbed import longest_exchange, refusing  # noqa: F401
 from support.users import NOBODY, let_in, needs_root
 from support.waiting import wait_for
 
@@ -490,3 +491,43 @@ def test_a_reload_while_it_stops(session: Session) -> None:
     session.daemon.process.send_signal(signal.SIGHUP)
     session.daemon.terminate()
     assert session.daemon.wait() == 0
+
+
+THOUSANDS = 5_000
+
+
+@pytest.mark.skipif(sanitized(), reason="a sanitizer makes thousands of connections large and slow")
+def test_thousands_are_reloaded_while_messages_flow(start_daemon: StartDaemon, start_server: StartServer, refusing: int) -> None:
+    """They come, are changed, have their rights changed and go; the one that stays notices none of it, on the same shard."""
+    feed = start_server()
+    daemon = start_daemon({"feed": feed}, threads=1, log={"level": "warning"},
+                          defaults={"history": "64KiB", "max_message": "16KiB", "reconnect": {"initial": "1h", "max": "1h"}})
+    alone = _settings(daemon)
+    peer = feed.accept_and_upgrade()
+    daemon.wait_state("feed", "ready")
+    app = daemon.subscribe("feed")
+
+    def with_thousands(**keys: Any) -> dict[str, Any]:
+        many = {f"c{number:05}": {"url": f"ws://127.0.0.1:{refusing}/"} | keys for number in range(THOUSANDS)}
+        return alone | {"connections": alone["connections"] | many}
+
+    def reload_with(settings: dict[str, Any]) -> float:
+        write_configuration(daemon.file, settings)
+        reload = subprocess.Popen([build_folder() / "wskeep", "--socket", daemon.socket, "--json", "reload"], stdout=subprocess.DEVNULL)
+        longest = longest_exchange(peer, app, lambda: reload.poll() is None)
+        assert reload.returncode == 0
+        return longest
+
+    for _ in range(3):
+        shares = [reload_with(with_thousands()), reload_with(with_thousands(patience="101ms")),
+                  reload_with(with_thousands(access={"subscribe": ["uid:0"]})), reload_with(alone)]
+        found = daemon.get("/v1/status").json
+        assert found["connections"] == 1
+        if max(shares) < 0.5:
+            break
+    else:
+        raise AssertionError(f"messages waited for the reload: {shares}")
+    assert daemon.connection("feed")["sessions"] == 1
+    samples = daemon.metrics()["wskeep_events_total"].samples
+    assert samples[0].value >= 4 * THOUSANDS, "each was told"
+    wait_for(lambda: _descriptors(daemon) < 100, "no descriptor is left behind")
