@@ -92,8 +92,7 @@ void MergedStream::begin(std::span<const std::byte> early_bytes) {
 }
 
 bool MergedStream::given_all() const {
-  return std::ranges::all_of(sources_,
-                             [](const auto& entry) { return entry.second.upstream == nullptr; });
+  return open_sources_ == 0 && !looks_again_;
 }
 
 void MergedStream::end_when_complete() {
@@ -114,6 +113,7 @@ void MergedStream::add(const std::shared_ptr<Upstream>& upstream,
   source.upstream = upstream;
   source.was = upstream.get();
   sources_.emplace(number, std::move(source));
+  ++open_sources_;
   Tap::Wiring wiring{.number = number,
                      .client_executor = descriptor_.get_executor(),
                      .client = weak_from_this(),
@@ -137,6 +137,7 @@ void MergedStream::release(Source& source) {
   const auto executor = source.upstream->executor();
   boost::asio::post(executor, [tap = std::exchange(source.tap, nullptr),
                                upstream = std::exchange(source.upstream, nullptr)] { tap->end(); });
+  --open_sources_;
 }
 
 void MergedStream::end_tap(Source& source) {
@@ -198,10 +199,28 @@ void MergedStream::ended(std::uint64_t tap, End end) {
                  "a connection has ipc.limits.filters different filters already");
   }
   release(source);
-  source.upstream.reset();
-  if (end.kind == End::Kind::closed) directory_changed();
+  if (source.upstream) {
+    source.upstream.reset();
+    --open_sources_;
+  }
+  if (end.kind == End::Kind::closed && !stopping_) look_again();
   if (!gone_ && !finishing_) end_when_complete();
   close_when_stopped();
+}
+
+/// For one that has closed, another of its name may be there. Once for all that close together:
+/// there may be thousands.
+void MergedStream::look_again() {
+  if (std::exchange(looks_again_, true)) return;
+  boost::asio::post(descriptor_.get_executor(), [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->looks_again_ = false;
+    self->directory_changed();
+    if (self->gone_ || self->finishing_) return;
+    self->end_when_complete();
+    self->close_when_stopped();
+  });
 }
 
 void MergedStream::directory_changed() {

@@ -77,8 +77,9 @@ class MergedStream final : public std::enable_shared_from_this<MergedStream>,
 
   void begin(std::span<const std::byte> early_bytes);
   void add(const std::shared_ptr<Upstream>& upstream, const Subscription& subscription);
-  static void release(Source& source);
-  static void end_tap(Source& source);
+  void release(Source& source);
+  void end_tap(Source& source);
+  void look_again();
   void tell_removed(const std::string& name);
   void send_own(std::string_view json);
   void append_chunk(std::string_view text);
@@ -108,6 +109,8 @@ class MergedStream final : public std::enable_shared_from_this<MergedStream>,
   std::size_t front_sent_ = 0;  ///< bytes of the first
   std::uint64_t next_tap_ = 1;
   Sources sources_;
+  std::size_t open_sources_ = 0;        ///< of them, those whose connection has not ended
+  bool looks_again_ = false;            ///< at the directory, soon
   std::vector<std::uint64_t> waiting_;  ///< taps
   Cursors seen_;                        ///< for server-sent events: what was put into the queue
   std::size_t since_cursors_ = 0;       ///< bytes since they were told

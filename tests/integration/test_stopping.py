@@ -18,13 +18,14 @@ import pytest
 
 from support import frames
 from support.byte_stream import DEADLINE, Ended
-from support.daemon import Daemon, build_folder, program_environment, write_configuration
+from support.daemon import Daemon, build_folder, program_environment, sanitized, write_configuration
 from support.frames import Opcode, text
 from support.local import Subscriber, V1Subscriber, connect, request
 from support.network import Network
 from support.network import why_not as why_no_network
 from support.session import Session, StartDaemon, StartServer, StartSession
 from support.streams import Events, Lines
+from support.undisturbed import refusing  # noqa: F401
 from support.waiting import wait_for
 
 SMALL = 4_096
@@ -227,6 +228,26 @@ def test_a_second_signal_leaves_no_command_behind(stubborn: Path, start_daemon: 
     assert daemon.process.returncode in (128 + signal.SIGINT, 128 + signal.SIGTERM)
     assert time.monotonic() - started < 10
     wait_for(lambda: not [child for child in children if _alive(child)], "the command is ended")
+
+
+@pytest.mark.skipif(sanitized(), reason="a sanitizer makes ten thousand connections large and slow")
+def test_ten_thousand_connections_and_readers_of_all(start_daemon: StartDaemon, refusing: int) -> None:
+    """Each reader is told of each connection's end."""
+    daemon = start_daemon({f"c{number:05}": f"ws://127.0.0.1:{refusing}/" for number in range(10_000)}, shutdown="1s", log={"level": "warning"},
+                          defaults={"history": "64KiB", "max_message": "16KiB", "reconnect": {"initial": "1h", "max": "1h"}})
+    readers = [subprocess.Popen([build_folder() / "wskeep", "--socket", daemon.socket, "tail", "--all"], stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL) for _ in range(2)]
+    try:
+        wait_for(lambda: daemon.connection("c09999")["subscribers"] == len(readers), "they read")
+        started = time.monotonic()
+        daemon.terminate()
+        _expect_end(daemon, started)
+        for reader in readers:
+            reader.wait(DEADLINE)
+    finally:
+        for reader in readers:
+            reader.kill()
+            reader.wait()
 
 
 # When it comes.
