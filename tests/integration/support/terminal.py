@@ -32,11 +32,14 @@ class Screen:
         self.cleared = 0
         """How often the whole screen was cleared, which would flicker."""
         self._pending = ""
+        self._late = 0
 
     def resize(self, columns: int, rows: int) -> None:
         self.cells = [(line + [" "] * columns)[:columns] for line in (self.cells + [[] for _ in range(rows)])[:rows]]
         self.columns, self.rows = columns, rows
         self.row, self.column = min(self.row, rows - 1), min(self.column, columns - 1)
+        # What is being written, and what was put together before the program could know, is for the old size.
+        self._late = 2
 
     @property
     def text(self) -> str:
@@ -68,7 +71,7 @@ class Screen:
                 self.row += 1
             else:
                 self.cells = self.cells[1:] + [[" "] * self.columns]
-        else:
+        elif self.column < self.columns or not self._late:
             assert self.column < self.columns, f"a line is wider than the terminal: {self.text[-300:]!r}"
             self.cells[self.row][self.column] = letter
             self.column += 1
@@ -96,6 +99,7 @@ class Screen:
                 self.cleared += 1
                 self.cells = [[" "] * self.columns for _ in range(self.rows)]
             else:
+                self._late = max(0, self._late - 1)  # the end of a picture
                 self.cells[self.row][self.column:] = [" "] * (self.columns - self.column)
                 for row in range(self.row + 1, self.rows):
                     self.cells[row] = [" "] * self.columns
@@ -118,6 +122,8 @@ class Terminal:
 
     def resize(self, columns: int, rows: int) -> None:
         """Gives the program its SIGWINCH."""
+        while select.select([self._file], [], [], 0)[0] and self.take(0):
+            pass
         self.screen.resize(columns, rows)
         self._set_size()
 
