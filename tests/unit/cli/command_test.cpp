@@ -294,7 +294,9 @@ TEST(CheckCommand, ProblemsGoToStandardError) {
   EXPECT_NE(outcome.error.find("/nonexistent/wskeep.yaml"), std::string::npos);
 }
 
+// With few local apps, so that a machine with few descriptors has nothing to say of it.
 constexpr std::string_view with_scripts = R"(
+ipc: {limits: {clients: 100}}
 defaults:
   session: {open: [{send: '{"key":"${env:HOME}"}'}]}
 connections:
