@@ -114,7 +114,7 @@ void compare_top(const Config& running, const Config& wanted, Difference& differ
   }
 }
 
-using ByName = std::map<std::string_view, const Connection*>;
+}  // namespace
 
 ByName by_name(const Config& config) {
   ByName connections;
@@ -122,8 +122,6 @@ ByName by_name(const Config& config) {
     connections.emplace(connection.name, &connection);
   return connections;
 }
-
-}  // namespace
 
 Effect effect_of(const Key& key) {
   if (key.scope == Scope::top) {

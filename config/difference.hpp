@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,11 @@ struct Difference {
            next_start.empty();
   }
 };
+
+using ByName = std::map<std::string_view, const Connection*>;
+
+/// The connections of a configuration, which outlives that.
+[[nodiscard]] ByName by_name(const Config& config);
 
 /// Compares what is written. What place-holders stand for, and what is in files that are only
 /// named, is no part of it: that is read at each attempt anyway.

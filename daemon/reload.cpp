@@ -41,15 +41,6 @@ std::string joined(const std::vector<std::string>& parts) {
   return joined;
 }
 
-using ByName = std::map<std::string_view, const config::Connection*>;
-
-ByName by_name(const config::Config& config) {
-  ByName connections;
-  for (const config::Connection& connection : config.connections)
-    connections.emplace(connection.name, &connection);
-  return connections;
-}
-
 }  // namespace
 
 void Process::reload(ipc::ReloadRequest request, std::function<void(ipc::ReloadAnswer)> done) {
@@ -262,7 +253,7 @@ Process::Deeds Process::apply(const config::Difference& difference, config::Conf
                               Made made) {
   Deeds deeds = apply_top(difference, wanted);
   for (const std::string& name : difference.removed) deeds.push_back(remove(name));
-  const ByName settings = by_name(wanted);
+  const config::ByName settings = config::by_name(wanted);
   for (const config::ConnectionChange& change : difference.changed)
     deeds.push_back(changed(change, *settings.at(change.name), wanted.ipc.limits, made));
   for (const std::string& name : difference.added) {

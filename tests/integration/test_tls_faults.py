@@ -17,7 +17,7 @@ from support.daemon import QUICK_RECONNECT
 from support.frames import Opcode, frame, text
 from support.metrics import samples_with
 from support.tls_peers import SigningAuthority, bundle, old_tls_context, pin, pkcs12
-from support.tls_world import (SOON_ANOTHER, StartWorld, World, expect_told, intermediate, leaf, root, start_world,  # noqa: F401
+from support.tls_world import (StartWorld, World, expect_told, intermediate, leaf, root, start_world,  # noqa: F401
                                subject_of, wait_log)
 from support.waiting import wait_for
 
@@ -249,7 +249,7 @@ class TestFilesAreReadAnew:
         wait_for(lambda: world.daemon.connection("feed")["messages_in"] == 1)
         shutil.copy(other.certificate, accepted)
         peer.reset()
-        world.expect_refusal("certificate_issuer_unknown", state=SOON_ANOTHER)
+        world.expect_refusal("certificate_issuer_unknown", stays=False)
         world.check_others()
 
     def test_client_certificate(self, root: SigningAuthority, leaf: Leaf, folder: Path, start_world: StartWorld) -> None:
@@ -286,13 +286,13 @@ class TestFilesAreReadAnew:
         root.revoke(leaf)
         root.write_revocations(crl)
         peer.reset()
-        world.expect_refusal("certificate_revoked", state=SOON_ANOTHER)
+        world.expect_refusal("certificate_revoked", stays=False)
         world.check_others()
 
     def _expect_refusals(self, world: World, error: str, mend: Callable[[], object]) -> None:
         """Until it is mended; attempts that were under way by then may still fail."""
         assert world.server.context is not None
-        world.expect_refusal(error, state=SOON_ANOTHER)
+        world.expect_refusal(error, stays=False)
         mend()
         for _ in range(3):
             try:

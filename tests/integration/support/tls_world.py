@@ -15,13 +15,12 @@ from .frames import text
 from .metrics import samples_with
 from .scripted_server import Peer, ScriptedServer
 from .session import StartDaemon, StartServer
+from .streams import Lines
 from .tls_peers import SigningAuthority
 from .waiting import wait_for
 
 LONG_RECONNECT = {"initial": "1h", "max": "1h"}
 """So that what is refused stays refused while it is looked at."""
-SOON_ANOTHER = ""
-"""Where it is tried again within milliseconds: the state that follows a failure may be over before it is looked at."""
 
 
 @dataclass
@@ -32,7 +31,7 @@ class World:
     server: ScriptedServer
     healthy: Peer
 
-    def expect_refusal(self, error: str, *words: str, state: str = "failed") -> dict[str, Any]:
+    def expect_refusal(self, error: str, *words: str, state: str = "failed", stays: bool = True) -> dict[str, Any]:
         """The next handshake fails, with that error everywhere, and the server sees nothing of HTTP."""
         client = self.server.accept_tcp()
         assert self.server.context is not None
@@ -40,7 +39,7 @@ class World:
             # It reads the request, should one come in spite of all.
             Peer(self.server.context.wrap_socket(client, server_side=True))
         client.close()
-        return expect_told(self.daemon, error, *words, state=state)
+        return expect_told(self.daemon, error, *words, state=state, stays=stays)
 
     def expect_ready(self) -> Peer:
         peer = self.server.accept_and_upgrade()
@@ -56,13 +55,19 @@ class World:
         assert app.read_message().payload == b"well"
 
 
-def expect_told(daemon: Daemon, error: str, *words: str, state: str) -> dict[str, Any]:
-    """The connection's state, its last error, the timeline, the metric and the log all say so."""
+def expect_told(daemon: Daemon, error: str, *words: str, state: str, stays: bool = True) -> dict[str, Any]:
+    """The connection's state, its last error, the timeline, the metric and the log all say so.
+
+    A state that does not stay, for it is tried again within milliseconds, may be over when it is looked at: the events tell of it.
+    """
     found = daemon.wait_error("feed", error)
     for word in words:
         assert word in found["message"], found["message"]
-    if state != SOON_ANOTHER:
+    if stays:
         daemon.wait_state("feed", state)
+    else:
+        wait_for(lambda: any((event["event"], event.get("connection"), event.get("state"), event.get("error")) == ("state", "feed", state, error)
+                             for event in iter(Lines(daemon.socket, "/v1/events?from=oldest").read, None)), f"it was {state}")
     cycle = [each for each in daemon.get("/v1/connections/feed/attempts").json["cycles"] if each["ended_ms"] is not None][-1]
     assert cycle["failure"]["error"] == error, cycle
     counted = [sample for sample in samples_with(daemon.metrics(), connection="feed", reason=error)
